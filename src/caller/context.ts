@@ -1,0 +1,58 @@
+import type { EntityManager } from '@mikro-orm/postgresql';
+import type { Clock } from '../shared/clock.ts';
+import { unauthenticated } from '../shared/errors.ts';
+import type { Ids } from '../shared/ids.ts';
+import type { Caller } from './caller.ts';
+
+/** What the service says while it works. Never a secret, a code or a token. */
+export interface Log {
+  error(details: object, message: string): void;
+  warn(details: object, message: string): void;
+  info(details: object, message: string): void;
+}
+
+/** One request: whom it speaks for and what it works with. Nothing in it outlives the request. */
+export interface RequestContext {
+  readonly requestId: string;
+  /** Null without a bearer token. */
+  readonly caller: Caller | null;
+  readonly em: EntityManager;
+  readonly clock: Clock;
+  readonly ids: Ids;
+  readonly log: Log;
+  /**
+   * Objects that an operation answered, which whoever may call it may read whole; of the objects
+   * beside them, only what a scope allows.
+   */
+  readonly answered: WeakSet<object>;
+  /** The one thing of its kind in this request, e.g. a loader: made at first use. */
+  once<T>(make: (context: RequestContext) => T): T;
+  /** Drops what `once` made: after a write, the next read must see it. */
+  forget(): void;
+  /** Told of each batch a loader sends to the database, for the metrics. */
+  onBatch(loader: string, size: number): void;
+}
+
+/** @throws UNAUTHENTICATED without a bearer token */
+export function callerOf({ caller }: RequestContext): Caller {
+  if (caller === null) throw unauthenticated();
+  return caller;
+}
+
+/** Marks what an operation answers as readable whole. */
+export function answer<T extends object>(context: RequestContext, thing: T): T {
+  context.answered.add(thing);
+  return thing;
+}
+
+/** Runs `work` in a transaction of its own; a throw rolls everything back. */
+export async function transaction<T>(
+  context: RequestContext,
+  work: (em: EntityManager) => Promise<T>,
+): Promise<T> {
+  try {
+    return await context.em.transactional(work);
+  } finally {
+    context.forget();
+  }
+}

@@ -1,0 +1,26 @@
+import 'reflect-metadata';
+import { readFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { MikroORM } from '@mikro-orm/postgresql';
+import { databaseSchema } from '../database-schema.ts';
+import { ormConfig } from '../db/connection.ts';
+import { readEnv } from '../env.ts';
+
+// npm run migration -- --check: the entities and the committed snapshot must agree.
+// npm run migration -- --create: writes the migration that leads from the snapshot to the entities;
+//   needs DATABASE_URL of a database that is migrated so far.
+const { databaseUrl = 'postgres://127.0.0.1/none' } = readEnv({ DATABASE_URL: process.env['DATABASE_URL'] });
+const orm = new MikroORM(ormConfig({ url: databaseUrl, schema: databaseSchema }));
+if (process.argv.includes('--create')) {
+  const { fileName } = await orm.migrator.create();
+  console.log(`Wrote migrations/${fileName}. Name it in src/database-schema.ts.`);
+} else {
+  const file = fileURLToPath(new URL('../../../migrations/.snapshot.json', import.meta.url));
+  const snapshot: unknown = JSON.parse(await readFile(file, 'utf8'));
+  const target: unknown = JSON.parse(JSON.stringify(orm.schema.getTargetSchema()));
+  if (JSON.stringify(snapshot) !== JSON.stringify(target)) {
+    console.error('The entities differ from migrations/.snapshot.json: run "npm run migration -- --create".');
+    process.exitCode = 1;
+  }
+}
+await orm.close(true);

@@ -1,0 +1,12 @@
+import { Migration20261124000000 } from '../migrations/Migration20261124000000.ts';
+import { AuditEventEntity } from './audit/audit-event.entity.ts';
+import type { Schema } from './db/connection.ts';
+import { IdempotencyKeyEntity } from './idempotency/idempotency-key.entity.ts';
+import { ApplicationEntity } from './tenancy/application.entity.ts';
+import { TenantEntity } from './tenancy/tenant.entity.ts';
+
+/** Every table, and every step that led to it, oldest first. */
+export const databaseSchema: Schema = {
+  entities: [ApplicationEntity, TenantEntity, AuditEventEntity, IdempotencyKeyEntity],
+  migrations: [{ name: 'Migration20261124000000', class: Migration20261124000000 }],
+};

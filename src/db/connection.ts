@@ -1,0 +1,83 @@
+import { fileURLToPath } from 'node:url';
+import type { AnyEntity, EntitySchema, MigrationObject } from '@mikro-orm/core';
+import { Migrator } from '@mikro-orm/migrations';
+import { defineConfig, type EntityManager, MikroORM } from '@mikro-orm/postgresql';
+import type { Pool } from 'pg';
+import * as limits from '../shared/limits.ts';
+
+/** What this build of the server knows of the database. */
+export interface Schema {
+  // biome-ignore lint/suspicious/noExplicitAny: MikroORM's own constraint for a list of entities
+  entities: readonly EntitySchema<any>[];
+  migrations: readonly MigrationObject[];
+}
+
+export interface DatabaseOptions {
+  /** postgres://user:password@host:port/database */
+  url: string;
+  schema: Schema;
+  poolConnectionsMax?: number;
+  /** No statement may be cut off: for migrations and batch work. */
+  unlimited?: boolean;
+  /** Told of connections that break while idle; queries in flight reject on their own. */
+  onConnectionError?: (message: string) => void;
+}
+
+export interface Database {
+  readonly schema: Schema;
+  readonly orm: MikroORM;
+  readonly pool: Pool;
+  /** A fresh entity manager: one per request, with an identity map of its own. */
+  fork(): EntityManager;
+  close(): Promise<void>;
+}
+
+const timeouts = {
+  query_timeout: limits.queryTimeoutMs,
+  statement_timeout: limits.statementTimeoutMs,
+  lock_timeout: limits.lockTimeoutMs,
+  idle_in_transaction_session_timeout: limits.idleInTransactionTimeoutMs,
+};
+
+/** MikroORM's settings; `npm run check` reads them too, to compare entities and migrations. */
+export const ormConfig = (options: DatabaseOptions) =>
+  defineConfig({
+    clientUrl: options.url,
+    // biome-ignore lint/suspicious/noExplicitAny: MikroORM's own constraint for a list of entities
+    entities: [...options.schema.entities] as EntitySchema<AnyEntity | any>[],
+    extensions: [Migrator],
+    pool: { min: 0, max: options.poolConnectionsMax ?? limits.poolConnectionsMax },
+    driverOptions: {
+      application_name: 'cufflink',
+      connectionTimeoutMillis: limits.connectTimeoutMs,
+      keepAlive: true,
+      ...(options.unlimited ? {} : timeouts),
+    },
+    migrations: {
+      migrationsList: [...options.schema.migrations],
+      path: fileURLToPath(new URL('../../migrations', import.meta.url)),
+      snapshotName: '.snapshot',
+      snapshotOnMigrate: false,
+      silent: true,
+    },
+    logger: (message) => options.onConnectionError?.(message),
+  });
+
+/** Opens the pool. Fails when the database does not answer. */
+export async function openDatabase(options: DatabaseOptions): Promise<Database> {
+  const orm = await MikroORM.init(ormConfig(options));
+  const pool = (await orm.em.getConnection().getNativeClient()) as Pool;
+  try {
+    await pool.query('select 1');
+  } catch (error) {
+    await orm.close(true);
+    throw error;
+  }
+  return {
+    schema: options.schema,
+    orm,
+    pool,
+    fork: () => orm.em.fork(),
+    close: () => orm.close(true),
+  };
+}

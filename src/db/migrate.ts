@@ -1,0 +1,67 @@
+import { Client } from 'pg';
+import { type Database, openDatabase, type Schema } from './connection.ts';
+
+/** Any fixed number: whoever migrates a database takes the same lock. */
+const migrationLock = 4_717_321_905n;
+
+/** The database's schema is older or newer than this server. */
+export class SchemaMismatch extends Error {
+  override name = 'SchemaMismatch';
+}
+
+/**
+ * Brings the schema up to date. Several servers may call it at once: one migrates, the others wait
+ * and find nothing left to do.
+ * @returns the names of the migrations that ran
+ * @throws SchemaMismatch when the database is newer than this server
+ */
+export async function migrate(url: string, schema: Schema): Promise<string[]> {
+  // A session of its own holds the lock: it outlives the migrations' transactions and ends with the
+  // process, whatever happens.
+  const session = new Client({ connectionString: url, application_name: 'cufflink migrate' });
+  session.on('error', () => {});
+  await session.connect();
+  try {
+    await session.query('select pg_advisory_lock($1)', [migrationLock]);
+    const database = await openDatabase({ url, schema, unlimited: true, poolConnectionsMax: 2 });
+    try {
+      assertNotNewer(schema, await executedMigrations(database));
+      return (await database.orm.migrator.up()).map(({ name }) => name);
+    } finally {
+      await database.close();
+    }
+  } finally {
+    await session.end();
+  }
+}
+
+/**
+ * Refuses to serve on a schema that is older or newer than this server.
+ * @throws SchemaMismatch saying what to do
+ */
+export async function assertSchemaIsKnown(database: Database): Promise<void> {
+  const executed = await executedMigrations(database);
+  assertNotNewer(database.schema, executed);
+  const missing = database.schema.migrations.filter(({ name }) => !executed.includes(name));
+  if (missing.length > 0) {
+    throw new SchemaMismatch(
+      `The database lacks ${missing.map(({ name }) => name).join(', ')}. Run "npm run migrate", or start with MIGRATE=on.`,
+    );
+  }
+}
+
+function assertNotNewer(schema: Schema, executed: readonly string[]): void {
+  const unknown = executed.filter((name) => !schema.migrations.some((known) => known.name === name));
+  if (unknown.length > 0) {
+    throw new SchemaMismatch(
+      `The database is newer than this server: it has ${unknown.join(', ')}. Start a server of that version.`,
+    );
+  }
+}
+
+async function executedMigrations({ pool }: Database): Promise<string[]> {
+  const found = await pool.query("select to_regclass('mikro_orm_migrations') is not null as found");
+  if (!found.rows[0].found) return [];
+  const { rows } = await pool.query<{ name: string }>('select name from mikro_orm_migrations');
+  return rows.map(({ name }) => name);
+}

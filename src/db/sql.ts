@@ -1,0 +1,36 @@
+import type { EntityManager } from '@mikro-orm/postgresql';
+import { type RawBuilder, sql } from 'kysely';
+
+/*
+ * Plain rows by plain SQL. Reads that are asked often select what they answer and hydrate nothing;
+ * values are always bound, never written into the text.
+ */
+
+export { type RawBuilder, sql };
+
+/** Runs a statement in the entity manager's transaction, if it has one. */
+export async function rowsOf<Row>(em: EntityManager, statement: RawBuilder<Row>): Promise<Row[]> {
+  const executor = em.getTransactionContext() ?? em.getConnection().getClient();
+  const result = await statement.execute(executor as Parameters<typeof statement.execute>[0]);
+  return result.rows;
+}
+
+export async function rowOf<Row>(em: EntityManager, statement: RawBuilder<Row>): Promise<Row | null> {
+  return (await rowsOf(em, statement))[0] ?? null;
+}
+
+/** Runs a conditional write whose row count is the answer. */
+export async function countOf(em: EntityManager, statement: RawBuilder<unknown>): Promise<number> {
+  const executor = em.getTransactionContext() ?? em.getConnection().getClient();
+  const result = await statement.execute(executor as Parameters<typeof statement.execute>[0]);
+  return Number(result.numAffectedRows ?? 0n);
+}
+
+/** A list as one bound array: the statement's text stays the same for any number of values. */
+export const anyOf = (values: readonly string[]): RawBuilder<unknown> => sql`any(${[...values]}::text[])`;
+
+/** `%` and `_` mean themselves in a search. */
+export const likePattern = (part: string): string => `%${part.replace(/[\\%_]/g, '\\$&')}%`;
+
+/** PostgreSQL's text form of a moment (the driver leaves timestamps as text) as a Date. */
+export const toDate = (text: string): Date => new Date(text);

@@ -1,0 +1,134 @@
+import { Caller, scopes } from './caller/caller.ts';
+import type { RequestContext } from './caller/context.ts';
+import { type ContextDeps, createContext } from './context.ts';
+import type { MfaPolicyInput } from './policy/policy.input.ts';
+import {
+  setTenantMfaPolicyOverride,
+  updateApplicationMfaPolicy,
+  updateTenantMfaPolicy,
+} from './policy/policy.service.ts';
+import { AlreadyExists, UserError } from './shared/user-error.type.ts';
+import type { OverrideRule } from './tenancy/policy-columns.ts';
+import { createApplication, createTenant, updateApplication } from './tenancy/tenancy.service.ts';
+
+interface DemoTenant {
+  id: string;
+  displayName: string;
+  /** Values of an override; `enabled` false keeps them behind a switched-off toggle. */
+  override?: { enabled: boolean; policy: MfaPolicyInput };
+}
+
+interface DemoApplication {
+  id: string;
+  displayName: string;
+  overrideRule: OverrideRule;
+  policy: MfaPolicyInput;
+  tenants: DemoTenant[];
+}
+
+const applications: DemoApplication[] = [
+  {
+    id: 'harbor',
+    displayName: 'Harbor CRM',
+    overrideRule: 'ANY',
+    policy: { totpEnabled: true, recoveryCodesEnabled: true, enrollment: 'OPTIONAL' },
+    tenants: [
+      { id: 'alder', displayName: 'Alder Shipping' },
+      { id: 'birch', displayName: 'Birch & Sons' },
+      {
+        id: 'cedar',
+        displayName: 'Cedar Bank',
+        override: {
+          enabled: true,
+          policy: { enrollment: 'REQUIRED', gracePeriodDays: 7, issuer: 'Cedar Bank' },
+        },
+      },
+      {
+        id: 'dogwood',
+        displayName: 'Dogwood Clinics',
+        override: { enabled: true, policy: { enrollment: 'REQUIRED' } },
+      },
+      {
+        id: 'elm',
+        displayName: 'Elm Street Bakery',
+        override: { enabled: true, policy: { totpEnabled: false, recoveryCodesEnabled: false } },
+      },
+      {
+        id: 'fir',
+        displayName: 'Fir Logistics',
+        override: { enabled: false, policy: { enrollment: 'REQUIRED', gracePeriodDays: 30 } },
+      },
+    ],
+  },
+  {
+    id: 'lantern',
+    displayName: 'Lantern Analytics',
+    overrideRule: 'STRICTER_ONLY',
+    policy: {
+      totpEnabled: true,
+      recoveryCodesEnabled: true,
+      enrollment: 'REQUIRED',
+      gracePeriodDays: 14,
+      issuer: 'Lantern',
+    },
+    tenants: [
+      { id: 'ginkgo', displayName: 'Ginkgo Labs' },
+      {
+        id: 'hazel',
+        displayName: 'Hazel Insurance',
+        override: { enabled: true, policy: { gracePeriodDays: 0 } },
+      },
+      { id: 'ivy', displayName: 'Ivy Publishing' },
+      {
+        id: 'juniper',
+        displayName: 'Juniper Energy',
+        override: { enabled: true, policy: { recoveryCodesEnabled: false } },
+      },
+      { id: 'katsura', displayName: 'Katsura Motors' },
+      {
+        id: 'larch',
+        displayName: 'Larch Legal',
+        override: { enabled: false, policy: { issuer: 'Larch Legal' } },
+      },
+    ],
+  },
+];
+
+/** Where the development tokens that are bound are bound to. */
+export const demo = { places: { application: 'harbor', tenant: 'cedar', user: 'ada' } };
+
+/** Fills an empty database with the demo, by the same services that serve the API. May be repeated. */
+export async function fillDemo(deps: ContextDeps): Promise<void> {
+  const context = createContext(deps, {
+    requestId: 'demo',
+    caller: new Caller('demo', { kind: 'installation' }, scopes),
+    log: console,
+  });
+  for (const application of applications) await fillApplication(context, application);
+}
+
+async function fillApplication(context: RequestContext, application: DemoApplication): Promise<void> {
+  const { id, displayName, overrideRule, policy, tenants } = application;
+  expected(await createApplication(context, { id, displayName }));
+  expected(await updateApplication(context, { id, overrideRule }));
+  expected(await updateApplicationMfaPolicy(context, { applicationId: id, policy }));
+  for (const tenant of tenants) {
+    expected(
+      await createTenant(context, { id: tenant.id, applicationId: id, displayName: tenant.displayName }),
+    );
+    if (tenant.override === undefined) continue;
+    const { enabled, policy: values } = tenant.override;
+    expected(
+      enabled
+        ? await setTenantMfaPolicyOverride(context, { tenantId: tenant.id, enabled, policy: values })
+        : await updateTenantMfaPolicy(context, { tenantId: tenant.id, policy: values }),
+    );
+  }
+}
+
+/** A demo that was cut off finds what it made before; anything else refused is a fault of the demo. */
+function expected(result: object): void {
+  if (result instanceof UserError && !(result instanceof AlreadyExists)) {
+    throw new Error(`The demo was refused: ${result.message}`);
+  }
+}

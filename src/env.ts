@@ -1,0 +1,227 @@
+import { createPrivateKey } from 'node:crypto';
+import * as z from 'zod';
+
+/*
+ * process.env -> typed Env, once. Every problem is reported together and no value is ever printed.
+ */
+
+export interface Env {
+  production: boolean;
+  port: number;
+  host: string;
+  databaseUrl?: string;
+  databaseReplicaUrls: string[];
+  /** Whose bearer tokens are accepted; undefined: the development key. */
+  jwt?: { issuer: string; audience: string; jwksUrl: string };
+  claims: { application: string; tenant: string; scope: string };
+  /** The first seals, all open. */
+  encryptionKeys?: EncryptionKey[];
+  /** Private P-256 JWK that signs assertions. */
+  assertionKey?: P256PrivateJwk;
+  publicUrl?: string;
+  redirectOrigins: string[];
+  corsOrigins: string[];
+  introspection: boolean;
+  logLevel: string;
+  migrate: boolean;
+  clockOffsetSeconds: number;
+}
+
+export interface EncryptionKey {
+  id: string;
+  key: Buffer;
+}
+
+export interface P256PrivateJwk {
+  kty: 'EC';
+  crv: 'P-256';
+  x: string;
+  y: string;
+  d: string;
+  kid?: string;
+}
+
+/** Settings are missing or weak; `problems` has a line for each. */
+export class EnvError extends Error {
+  override name = 'EnvError';
+  readonly problems: readonly string[];
+
+  constructor(problems: readonly string[]) {
+    super(`The settings can't be used:\n${problems.map((problem) => `  - ${problem}`).join('\n')}`);
+    this.problems = problems;
+  }
+}
+
+const toggle = z.enum(['on', 'off'], { error: 'must be on or off' }).transform((value) => value === 'on');
+const text = z.string().min(1, { error: 'must not be empty' });
+
+const url = (...protocols: string[]) =>
+  text.refine((value) => protocols.includes(URL.parse(value)?.protocol ?? ''), {
+    error: `must be a URL that starts with ${protocols.map((protocol) => `${protocol}//`).join(' or ')}`,
+  });
+
+const commaSeparated = <T extends z.ZodType<unknown, string>>(item: T) =>
+  z
+    .string()
+    .transform((value) =>
+      value
+        .split(',')
+        .map((part) => part.trim())
+        .filter((part) => part !== ''),
+    )
+    .pipe(z.array(item));
+
+const origin = text.refine((value) => URL.parse(value)?.origin === value, {
+  error: 'must be origins such as https://app.example.com, without a path, separated by commas',
+});
+
+const encryptionKeys = commaSeparated(
+  text.transform((value, check) => {
+    const [, id, base64] = /^([\w-]{1,32}):([A-Za-z0-9+/]+={0,2})$/.exec(value) ?? [];
+    const key = Buffer.from(base64 ?? '', 'base64');
+    if (id === undefined || key.length !== 32) {
+      check.addIssue(
+        'must be id:base64 of 32 bytes each, separated by commas; make one with: openssl rand -base64 32',
+      );
+      return z.NEVER;
+    }
+    return { id, key };
+  }),
+)
+  .refine((keys) => keys.length > 0, { error: 'must name at least one key' })
+  .refine((keys) => new Set(keys.map(({ id }) => id)).size === keys.length, {
+    error: 'must give each key an id of its own',
+  });
+
+const assertionKey = text.transform((value, check) => {
+  try {
+    const jwk = JSON.parse(value) as P256PrivateJwk;
+    if (jwk.kty === 'EC' && jwk.crv === 'P-256' && typeof jwk.d === 'string') {
+      createPrivateKey({ key: { ...jwk }, format: 'jwk' });
+      return jwk;
+    }
+  } catch {
+    // not JSON, or no key: one message for all
+  }
+  check.addIssue('must be a private P-256 key as a JWK: {"kty":"EC","crv":"P-256","x":…,"y":…,"d":…}');
+  return z.NEVER;
+});
+
+const port = z.coerce
+  .number({ error: 'must be a port number' })
+  .int()
+  .min(0)
+  .max(65_535, { error: 'must be a port number' });
+
+const shape = z.object({
+  NODE_ENV: z.string().optional(),
+  PORT: port.default(4000),
+  HOST: text.default('127.0.0.1'),
+  DATABASE_URL: url('postgres:', 'postgresql:').optional(),
+  DATABASE_REPLICA_URLS: commaSeparated(url('postgres:', 'postgresql:')).default([]),
+  JWT_ISSUER: text.optional(),
+  JWT_AUDIENCE: text.optional(),
+  JWT_JWKS_URL: url('http:', 'https:').optional(),
+  JWT_CLAIM_APPLICATION: text.default('application_id'),
+  JWT_CLAIM_TENANT: text.default('tenant_id'),
+  JWT_CLAIM_SCOPE: text.default('scope'),
+  ENCRYPTION_KEYS: encryptionKeys.optional(),
+  ASSERTION_KEY: assertionKey.optional(),
+  PUBLIC_URL: url('http:', 'https:').optional(),
+  REDIRECT_ORIGINS: commaSeparated(origin).default([]),
+  CORS_ORIGINS: commaSeparated(origin).default([]),
+  INTROSPECTION: toggle.optional(),
+  LOG_LEVEL: z
+    .enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], {
+      error: 'must be fatal, error, warn, info, debug, trace or silent',
+    })
+    .default('info'),
+  MIGRATE: toggle.default(false),
+  CLOCK_OFFSET_SECONDS: z.coerce.number({ error: 'must be a number of seconds' }).int().default(0),
+});
+type Settings = z.infer<typeof shape>;
+
+/** Every variable that is read; a test holds them against .env.example. */
+export const settingNames = Object.keys(shape.shape) as (keyof Settings)[];
+
+const requiredInProduction = [
+  'DATABASE_URL',
+  'JWT_ISSUER',
+  'JWT_AUDIENCE',
+  'JWT_JWKS_URL',
+  'ENCRYPTION_KEYS',
+  'ASSERTION_KEY',
+  'PUBLIC_URL',
+] as const satisfies readonly (keyof Settings)[];
+
+/**
+ * Reads the settings.
+ * @param variables usually process.env; an empty value counts as not given
+ * @throws EnvError naming every problem at once
+ */
+export function readEnv(variables: Record<string, string | undefined>): Env {
+  const given = Object.fromEntries(settingNames.map((name) => [name, variables[name] || undefined]));
+  const production = given['NODE_ENV'] === 'production';
+  const parsed = shape.safeParse(given);
+  const problems = [
+    ...(parsed.error?.issues ?? []).map((issue) => `${String(issue.path[0])} ${issue.message}.`),
+    ...(production ? productionProblems(given) : []),
+    ...partialJwtProblems(given, production),
+  ];
+  if (!parsed.success || problems.length > 0) throw new EnvError([...new Set(problems)]);
+  return toEnv(parsed.data, production);
+}
+
+function toEnv(settings: Settings, production: boolean): Env {
+  const { JWT_ISSUER: issuer, JWT_AUDIENCE: audience, JWT_JWKS_URL: jwksUrl } = settings;
+  return {
+    production,
+    port: settings.PORT,
+    host: settings.HOST,
+    databaseUrl: settings.DATABASE_URL,
+    databaseReplicaUrls: settings.DATABASE_REPLICA_URLS,
+    jwt: issuer && audience && jwksUrl ? { issuer, audience, jwksUrl } : undefined,
+    claims: {
+      application: settings.JWT_CLAIM_APPLICATION,
+      tenant: settings.JWT_CLAIM_TENANT,
+      scope: settings.JWT_CLAIM_SCOPE,
+    },
+    encryptionKeys: settings.ENCRYPTION_KEYS,
+    assertionKey: settings.ASSERTION_KEY,
+    publicUrl: settings.PUBLIC_URL?.replace(/\/+$/, ''),
+    redirectOrigins: settings.REDIRECT_ORIGINS,
+    corsOrigins: settings.CORS_ORIGINS,
+    introspection: settings.INTROSPECTION ?? !production,
+    logLevel: settings.LOG_LEVEL,
+    migrate: settings.MIGRATE,
+    clockOffsetSeconds: settings.CLOCK_OFFSET_SECONDS,
+  };
+}
+
+function productionProblems(given: Record<string, string | undefined>): string[] {
+  return [
+    ...requiredInProduction
+      .filter((name) => given[name] === undefined)
+      .map((name) => `${name} is required in production.`),
+    ...(['PUBLIC_URL', 'JWT_JWKS_URL'] as const)
+      .filter((name) => isInsecure(given[name]))
+      .map((name) => `${name} must be https in production (http only for loopback).`),
+    ...(Number(given['CLOCK_OFFSET_SECONDS'] ?? 0) === 0
+      ? []
+      : ['CLOCK_OFFSET_SECONDS is for tests; production refuses it.']),
+  ];
+}
+
+function isInsecure(value: string | undefined): boolean {
+  const parsed = value === undefined ? null : URL.parse(value);
+  if (parsed === null || parsed.protocol === 'https:') return false;
+  return !['localhost', '[::1]'].includes(parsed.hostname) && !/^127\.\d+\.\d+\.\d+$/.test(parsed.hostname);
+}
+
+/** Half an issuer is none: the development key must not stand in for the rest unnoticed. */
+function partialJwtProblems(given: Record<string, string | undefined>, production: boolean): string[] {
+  const names = ['JWT_ISSUER', 'JWT_AUDIENCE', 'JWT_JWKS_URL'] as const;
+  const missing = names.filter((name) => given[name] === undefined);
+  if (production || missing.length === 0 || missing.length === names.length) return [];
+  return missing.map((name) => `${name} is required where another JWT_ setting names the issuer.`);
+}

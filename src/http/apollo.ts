@@ -1,0 +1,91 @@
+import { ApolloServer, type ApolloServerPlugin } from '@apollo/server';
+import {
+  ApolloServerPluginCacheControlDisabled,
+  ApolloServerPluginInlineTraceDisabled,
+  ApolloServerPluginUsageReportingDisabled,
+} from '@apollo/server/plugin/disabled';
+import { type GraphQLSchema, MaxIntrospectionDepthRule } from 'graphql';
+import type { RequestContext } from '../caller/context.ts';
+import { assertMayReadSchema } from '../permissions.ts';
+import { type ErrorCode, errorStatus } from '../shared/errors.ts';
+import { tokensMax } from '../shared/limits.ts';
+import { logError, maskError } from './format-error.ts';
+import type { Metrics } from './metrics.ts';
+import { assertWithinLimits, readsSchema } from './operation-limits.ts';
+
+export interface ApolloOptions {
+  schema: GraphQLSchema;
+  metrics: Metrics;
+  /** Whether anyone may read the schema. */
+  introspection: boolean;
+}
+
+/** Apollo Server with everything off that answers more than it was asked. */
+export function createApollo({
+  schema,
+  metrics,
+  introspection,
+}: ApolloOptions): ApolloServer<RequestContext> {
+  return new ApolloServer<RequestContext>({
+    schema,
+    // Who may introspect is decided per caller, below.
+    introspection: true,
+    hideSchemaDetailsFromClientErrors: true,
+    includeStacktraceInErrorResponses: false,
+    csrfPrevention: true,
+    allowBatchedHttpRequests: false,
+    persistedQueries: false,
+    stopOnTerminationSignals: false,
+    nodeEnv: 'production',
+    parseOptions: { maxTokens: tokensMax },
+    validationOptions: { maxErrors: 5 },
+    validationRules: [MaxIntrospectionDepthRule],
+    formatError: maskError,
+    plugins: [
+      ApolloServerPluginCacheControlDisabled(),
+      ApolloServerPluginInlineTraceDisabled(),
+      ApolloServerPluginUsageReportingDisabled(),
+      limitsPlugin(schema, introspection),
+      answerPlugin(metrics),
+    ],
+  });
+}
+
+/** Refuses what asks for too much, and schema reads by those who may not. */
+const limitsPlugin = (schema: GraphQLSchema, introspection: boolean): ApolloServerPlugin<RequestContext> => ({
+  async requestDidStart() {
+    return {
+      async didResolveOperation({ document, operation, request, contextValue }) {
+        if (operation === undefined) return;
+        if (readsSchema(document, operation)) assertMayReadSchema(contextValue, introspection);
+        assertWithinLimits(schema, document, operation, request.variables ?? {});
+      },
+    };
+  },
+});
+
+/** Logs errors, answers with the status that the gravest of them asks for, and measures. */
+const answerPlugin = (metrics: Metrics): ApolloServerPlugin<RequestContext> => ({
+  async requestDidStart() {
+    const startedAt = performance.now();
+    return {
+      async didEncounterErrors({ errors, contextValue }) {
+        for (const error of errors) logError(error, contextValue.log);
+      },
+      async willSendResponse({ response, operationName }) {
+        if (response.body.kind !== 'single') return;
+        const { singleResult } = response.body;
+        if (singleResult.errors) {
+          response.http.status = statusOf(
+            singleResult.errors.map((error) => error.extensions?.['code'] as ErrorCode),
+          );
+        }
+        metrics.operation(operationName, response.http.status ?? 200, (performance.now() - startedAt) / 1000);
+      },
+    };
+  },
+});
+
+function statusOf(codes: readonly ErrorCode[]): number {
+  return Math.max(...codes.map((code) => errorStatus[code] ?? 500));
+}

@@ -1,0 +1,68 @@
+import type { Pool } from 'pg';
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+
+/** What /metrics shows, in Prometheus' text format. Every server has a registry of its own. */
+export interface Metrics {
+  registry: Registry;
+  /** @param seconds from the arrival of the request to its answer */
+  operation(name: string | null | undefined, status: number, seconds: number): void;
+  batch(loader: string, size: number): void;
+}
+
+/** Clients choose operation names; past this many, the rest is counted together. */
+const operationNamesMax = 200;
+
+export function createMetrics(pool: Pool): Metrics {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  const requests = new Counter({
+    name: 'cufflink_graphql_requests_total',
+    help: 'GraphQL requests answered, by operation name and HTTP status.',
+    labelNames: ['operation', 'status'],
+    registers: [registry],
+  });
+  const durations = new Histogram({
+    name: 'cufflink_graphql_request_duration_seconds',
+    help: 'Time from the arrival of a GraphQL request to its answer, by operation name.',
+    labelNames: ['operation'],
+    buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5],
+    registers: [registry],
+  });
+  const batches = new Histogram({
+    name: 'cufflink_loader_batch_size',
+    help: 'Keys that a loader sent to the database in one statement.',
+    labelNames: ['loader'],
+    buckets: [1, 2, 5, 10, 20, 50, 100, 200, 500],
+    registers: [registry],
+  });
+  new Gauge({
+    name: 'cufflink_database_connections',
+    help: 'Connections of the pool by state; waiting counts requests without one.',
+    labelNames: ['state'],
+    registers: [registry],
+    collect() {
+      this.set({ state: 'total' }, pool.totalCount);
+      this.set({ state: 'idle' }, pool.idleCount);
+      this.set({ state: 'waiting' }, pool.waitingCount);
+    },
+  });
+
+  const names = new Set<string>();
+  function label(name: string | null | undefined): string {
+    if (!name) return '(anonymous)';
+    if (names.has(name)) return name;
+    if (names.size >= operationNamesMax || name.length > 100) return '(other)';
+    names.add(name);
+    return name;
+  }
+
+  return {
+    registry,
+    operation(name, status, seconds) {
+      const operation = label(name);
+      requests.inc({ operation, status: String(status) });
+      durations.observe({ operation }, seconds);
+    },
+    batch: (loader, size) => batches.observe({ loader }, size),
+  };
+}

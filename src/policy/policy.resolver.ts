@@ -1,0 +1,97 @@
+import { Arg, Ctx, FieldResolver, ID, Mutation, Query, Resolver, Root } from 'type-graphql';
+import type { RequestContext } from '../caller/context.ts';
+import type { ApplicationRow, TenantRow } from '../tenancy/rows.ts';
+import { tenantLoader } from '../tenancy/tenancy.loader.ts';
+import { Application, Tenant } from '../tenancy/tenancy.type.ts';
+import { effectivePolicy } from './effective-policy.ts';
+import {
+  SetTenantMfaPolicyOverrideInput,
+  UpdateApplicationMfaPolicyInput,
+  UpdateTenantMfaPolicyInput,
+} from './policy.input.ts';
+import * as policy from './policy.service.ts';
+import {
+  EffectivePolicy,
+  MfaPolicy,
+  MfaPolicyOverride,
+  SetTenantMfaPolicyOverrideResult,
+  UpdateApplicationMfaPolicyResult,
+  UpdateTenantMfaPolicyResult,
+} from './policy.type.ts';
+
+const effectivePolicyOf = (tenant: TenantRow): EffectivePolicy => ({ tenant, ...effectivePolicy(tenant) });
+
+@Resolver()
+export class PolicyResolver {
+  @Query(() => EffectivePolicy, {
+    nullable: true,
+    description: "What applies to a tenant's users now; null when the caller sees no such tenant.",
+  })
+  async effectivePolicy(
+    @Ctx() context: RequestContext,
+    @Arg('tenantId', () => ID, { description: 'The id of the tenant.' }) tenantId: string,
+  ): Promise<EffectivePolicy | null> {
+    const tenant = await context.once(tenantLoader).load(tenantId);
+    return tenant && effectivePolicyOf(tenant);
+  }
+
+  @Mutation(() => UpdateApplicationMfaPolicyResult, {
+    description:
+      "Changes the application's policy, which applies to every tenant without an enabled override.",
+  })
+  updateApplicationMfaPolicy(
+    @Ctx() context: RequestContext,
+    @Arg('input', () => UpdateApplicationMfaPolicyInput, { description: 'What to change.' })
+    input: UpdateApplicationMfaPolicyInput,
+  ) {
+    return policy.updateApplicationMfaPolicy(context, input);
+  }
+
+  @Mutation(() => UpdateTenantMfaPolicyResult, {
+    description: "Writes the override's values, whether it is on or off.",
+  })
+  updateTenantMfaPolicy(
+    @Ctx() context: RequestContext,
+    @Arg('input', () => UpdateTenantMfaPolicyInput, { description: 'What to change.' })
+    input: UpdateTenantMfaPolicyInput,
+  ) {
+    return policy.updateTenantMfaPolicy(context, input);
+  }
+
+  @Mutation(() => SetTenantMfaPolicyOverrideResult, {
+    description:
+      "The toggle. First switched on without values, it starts from a copy of the application's policy, so that switching on by itself changes nothing.",
+  })
+  setTenantMfaPolicyOverride(
+    @Ctx() context: RequestContext,
+    @Arg('input', () => SetTenantMfaPolicyOverrideInput, { description: 'Which tenant, and on or off.' })
+    input: SetTenantMfaPolicyOverrideInput,
+  ) {
+    return policy.setTenantMfaPolicyOverride(context, input);
+  }
+}
+
+@Resolver(() => Application)
+export class ApplicationPolicyResolver {
+  @FieldResolver(() => MfaPolicy, {
+    description: "The application's own policy. Applies to every tenant without an enabled override.",
+  })
+  mfaPolicy(@Root() application: ApplicationRow): MfaPolicy {
+    return application.policy;
+  }
+}
+
+@Resolver(() => Tenant)
+export class TenantPolicyResolver {
+  @FieldResolver(() => MfaPolicyOverride, {
+    description: "The tenant's override of the application's policy.",
+  })
+  mfaPolicyOverride(@Root() tenant: TenantRow): MfaPolicyOverride {
+    return tenant.override;
+  }
+
+  @FieldResolver(() => EffectivePolicy, { description: "What applies to the tenant's users now." })
+  effectivePolicy(@Root() tenant: TenantRow): EffectivePolicy {
+    return effectivePolicyOf(tenant);
+  }
+}

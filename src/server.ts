@@ -1,0 +1,187 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fastifyApolloHandler } from '@as-integrations/fastify';
+import cors from '@fastify/cors';
+import helmet from '@fastify/helmet';
+import underPressure from '@fastify/under-pressure';
+import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyRequest } from 'fastify';
+import type { Authenticate } from './caller/bearer.ts';
+import type { Caller } from './caller/caller.ts';
+import { createContext } from './context.ts';
+import type { Database } from './db/connection.ts';
+import { createApollo } from './http/apollo.ts';
+import { addErrorAnswers } from './http/error-answers.ts';
+import { createMetrics } from './http/metrics.ts';
+import { createSchema } from './schema.ts';
+import type { Clock } from './shared/clock.ts';
+import type { Ids } from './shared/ids.ts';
+import * as limits from './shared/limits.ts';
+
+export interface ServerDeps {
+  host: string;
+  /** 0 takes any free port. */
+  port: number;
+  database: Database;
+  authenticate: Authenticate;
+  clock: Clock;
+  ids: Ids;
+  /** Whether anyone may read the schema. */
+  introspection: boolean;
+  /** Browser origins that may call. */
+  corsOrigins: readonly string[];
+  logLevel: string;
+  /** Where log lines go; standard output when left out. */
+  logTo?: { write(line: string): void };
+  drainSeconds?: number;
+}
+
+export interface Server {
+  url: string;
+  log: FastifyBaseLogger;
+  /** Turns unready, lets requests finish, closes. Resolves within `stopSecondsMax`. */
+  stop(): Promise<void>;
+}
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    caller: Caller | null;
+  }
+}
+
+/** Starts the HTTP server: GraphQL, health, metrics. */
+export async function createServer(deps: ServerDeps): Promise<Server> {
+  const app = Fastify({
+    bodyLimit: limits.bodyBytesMax,
+    requestTimeout: limits.requestTimeoutMs,
+    keepAliveTimeout: 65_000,
+    forceCloseConnections: 'idle',
+    return503OnClosing: false,
+    genReqId: requestIdOf,
+    logger: {
+      level: deps.logLevel,
+      ...(deps.logTo && { stream: deps.logTo }),
+      serializers: {
+        // Neither headers nor query strings: they can carry tokens.
+        req: ({ method, url, ip }: FastifyRequest) => ({ method, path: url.split('?')[0], ip }),
+      },
+    },
+  });
+  const state = { draining: false };
+  const metrics = createMetrics(deps.database.pool);
+  const apollo = createApollo({
+    schema: createSchema({ introspection: deps.introspection }),
+    metrics,
+    introspection: deps.introspection,
+  });
+  await apollo.start();
+
+  addErrorAnswers(app);
+  await addHeaders(app, deps, state);
+  await addLoadShedding(app);
+  app.decorateRequest('caller', null);
+  app.route({
+    method: 'POST',
+    url: '/graphql',
+    // Before the body is read: a bad token costs nothing more.
+    onRequest: async (request) => {
+      request.caller = await deps.authenticate(request.headers.authorization);
+    },
+    handler: fastifyApolloHandler(apollo, {
+      context: async (request) =>
+        createContext(
+          { ...deps, metrics },
+          { requestId: request.id, caller: request.caller, log: request.log },
+        ),
+    }),
+  });
+  app.route({
+    method: ['GET', 'HEAD', 'PUT', 'PATCH', 'DELETE'],
+    url: '/graphql',
+    handler: async (_request, reply) => reply.header('allow', 'POST').methodNotAllowed(),
+  });
+  app.get('/health/live', quiet, async () => ({ status: 'ok' }));
+  app.get('/health/ready', quiet, async (_request, reply) => {
+    const reason = state.draining ? 'draining' : await databaseTrouble(deps.database);
+    return reason === null ? { status: 'ok' } : reply.code(503).send({ status: 'unavailable', reason });
+  });
+  app.get('/metrics', quiet, async (_request, reply) =>
+    reply.type(metrics.registry.contentType).send(await metrics.registry.metrics()),
+  );
+
+  const url = await app.listen({ host: deps.host, port: deps.port });
+  return {
+    url,
+    log: app.log,
+    stop: () => stop(app, apollo, state, deps.drainSeconds ?? limits.drainSeconds),
+  };
+}
+
+/** Health checks and scrapes come every few seconds; nobody reads that in a log. */
+const quiet = { logLevel: 'warn' } as const;
+
+/** A caller's own id, if it is harmless, so that its logs and ours can be joined. */
+function requestIdOf({ headers }: { headers: Record<string, string | string[] | undefined> }): string {
+  const given = headers['x-request-id'];
+  return typeof given === 'string' && /^[\w.-]{1,64}$/.test(given) ? given : crypto.randomUUID();
+}
+
+async function addHeaders(
+  app: FastifyInstance,
+  { corsOrigins }: ServerDeps,
+  state: { draining: boolean },
+): Promise<void> {
+  await app.register(helmet, {
+    contentSecurityPolicy: {
+      useDefaults: false,
+      directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] },
+    },
+  });
+  await app.register(cors, {
+    origin: [...corsOrigins],
+    methods: ['POST'],
+    allowedHeaders: ['authorization', 'content-type', 'x-request-id', 'apollo-require-preflight'],
+    exposedHeaders: ['x-request-id', 'retry-after'],
+    maxAge: 600,
+  });
+  app.addHook('onSend', async (request, reply) => {
+    reply.header('cache-control', 'no-store');
+    reply.header('x-request-id', request.id);
+    if (state.draining) reply.header('connection', 'close');
+  });
+}
+
+/** Answers 503 rather than queue without end; health and metrics stay true. */
+async function addLoadShedding(app: FastifyInstance): Promise<void> {
+  await app.register(underPressure, {
+    maxEventLoopDelay: limits.eventLoopDelayMsMax,
+    retryAfter: limits.retryAfterSeconds,
+    pressureHandler: (request, reply) => {
+      if (request.url.startsWith('/graphql')) {
+        reply.header('retry-after', String(limits.retryAfterSeconds)).unavailable();
+      }
+    },
+  });
+}
+
+async function databaseTrouble({ pool }: Database): Promise<string | null> {
+  try {
+    await pool.query('select 1');
+    return null;
+  } catch {
+    return 'database';
+  }
+}
+
+async function stop(
+  app: FastifyInstance,
+  apollo: { stop(): Promise<void> },
+  state: { draining: boolean },
+  drainSeconds: number,
+): Promise<void> {
+  state.draining = true;
+  const force = setTimeout(() => app.server.closeAllConnections(), limits.stopSecondsMax * 1000);
+  // Balancers that have not seen the 503 yet still send requests; they are answered.
+  await sleep(drainSeconds * 1000);
+  await app.close();
+  await apollo.stop();
+  clearTimeout(force);
+}

@@ -1,0 +1,67 @@
+/**
+ * Every bound of the service in one place: unit and bound last in the name, source beside it.
+ */
+
+// --- what a caller may write (rules.md section 1) -----------------------------------------------
+export const displayNameCharsMax = 200;
+/** The label prefix authenticator apps show; longer ones are cut off on phones. */
+export const issuerCharsMax = 64;
+export const gracePeriodDaysMax = 365;
+export const givenIdCharsMax = 64;
+export const userIdCharsMax = 255;
+export const idempotencyKeyCharsMax = 255;
+/** How long an idempotency key is remembered (contract, Conventions). */
+export const idempotencyHours = 24;
+
+// --- what a request may ask (security.md GQL-1) -------------------------------------------------
+export const pageSizeMax = 100;
+export const listIdsMax = 200;
+export const representationsMax = 200;
+/** Bytes of a request body. */
+export const bodyBytesMax = 100 * 1024;
+/** Lexer tokens of a document; a full introspection query has about 350. */
+export const tokensMax = 2_000;
+/** Selection depth; the deepest operation of the contract's clients is 9, introspection's is 15. */
+export const depthMax = 16;
+/** Root fields of one operation. */
+export const rootFieldsMax = 20;
+/** Fields under another name than their own. */
+export const aliasesMax = 50;
+/** Directives that a client writes on one operation, fragments included. */
+export const directivesMax = 20;
+/** Fields visited when every fragment is written out: bounds the check itself. */
+export const fieldsVisitedMax = 5_000;
+/** One per field answered, multiplied by the size of the list it stands in. */
+export const costMax = 25_000;
+
+// --- time (security.md REL-2: every call answers within 3 s) ------------------------------------
+export const connectTimeoutMs = 1_000;
+export const lockTimeoutMs = 1_500;
+export const statementTimeoutMs = 2_000;
+/** The client's own limit, for a server that does not answer at all. */
+export const queryTimeoutMs = 2_500;
+export const idleInTransactionTimeoutMs = 3_000;
+export const requestTimeoutMs = 10_000;
+export const poolConnectionsMax = 20;
+
+// --- callers (security.md JWT-1, JWT-2) ---------------------------------------------------------
+export const bearerAgeHoursMax = 24;
+export const clockToleranceSeconds = 60;
+export const jwksAgeSecondsMax = 600;
+/** From this age on, the keys are fetched anew in the background. */
+export const jwksRefreshSeconds = 300;
+export const jwksFetchIntervalSeconds = 30;
+/** How long after a failed fetch the next one waits; calls between them answer at once. */
+export const jwksRetrySeconds = 2;
+export const jwksFetchTimeoutMs = 2_000;
+export const bearerCharsMax = 16 * 1024;
+
+// --- stopping (rules.md section 4) --------------------------------------------------------------
+/** Connections are still accepted for this long after ready turned 503. */
+export const drainSeconds = 1;
+export const stopSecondsMax = 9;
+
+// --- overload (security.md REL-6) ---------------------------------------------------------------
+/** Past this delay of the event loop, requests are refused rather than queued. */
+export const eventLoopDelayMsMax = 1_000;
+export const retryAfterSeconds = 2;

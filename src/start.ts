@@ -1,0 +1,103 @@
+import { access, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { createAuthenticate } from './caller/bearer.ts';
+import { type DevelopmentIssuer, developmentIssuer, newSigningKey } from './caller/development-issuer.ts';
+import { localKeys, remoteKeys } from './caller/jwks.ts';
+import { databaseSchema } from './database-schema.ts';
+import { openDatabase } from './db/connection.ts';
+import { startEmbeddedPostgres } from './db/embedded.ts';
+import { assertSchemaIsKnown, migrate } from './db/migrate.ts';
+import { fillDemo } from './demo.ts';
+import { developmentFolder, ensureSigningKey } from './development.ts';
+import type { Env } from './env.ts';
+import { createServer } from './server.ts';
+import { systemClock } from './shared/clock.ts';
+import { uuidV7Ids } from './shared/ids.ts';
+
+export interface Running {
+  url: string;
+  /** The issuer of development tokens; null where a real one is configured. */
+  development: DevelopmentIssuer | null;
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts everything: the embedded database where no other is given, migrations, keys, the server.
+ * What was started is stopped again when a later step fails.
+ * @throws EmbeddedPostgresError, SchemaMismatch, or what the network says
+ */
+export async function start(env: Env): Promise<Running> {
+  const stops: (() => Promise<void>)[] = [];
+  const stop = async () => {
+    while (stops.length > 0) await stops.pop()?.();
+  };
+  try {
+    const clock = systemClock(env.clockOffsetSeconds);
+    const ids = uuidV7Ids(clock);
+
+    let databaseUrl = env.databaseUrl;
+    if (databaseUrl === undefined) {
+      const embedded = await startEmbeddedPostgres(join(developmentFolder, 'postgres'));
+      stops.push(() => embedded.stop());
+      databaseUrl = embedded.url;
+    }
+    const isEmbedded = env.databaseUrl === undefined;
+    if (isEmbedded || env.migrate) await migrate(databaseUrl, databaseSchema);
+    const database = await openDatabase({
+      url: databaseUrl,
+      schema: databaseSchema,
+      onConnectionError: () => {},
+    });
+    stops.push(() => database.close());
+    await assertSchemaIsKnown(database);
+    if (isEmbedded) await fillOnce(() => fillDemo({ database, clock, ids }));
+
+    const development = env.jwt ? null : await createDevelopmentIssuer(env, isEmbedded, clock);
+    const keys = env.jwt
+      ? remoteKeys(env.jwt.jwksUrl, clock)
+      : localKeys((development as DevelopmentIssuer).keys);
+    const { issuer, audience } = env.jwt ?? (development as DevelopmentIssuer);
+    const authenticate = createAuthenticate(
+      {
+        issuer,
+        audience,
+        claimApplication: env.claims.application,
+        claimTenant: env.claims.tenant,
+        claimScope: env.claims.scope,
+      },
+      keys,
+      clock,
+    );
+    const server = await createServer({ ...env, database, authenticate, clock, ids });
+    stops.push(() => server.stop());
+    return { url: server.url, development, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+/**
+ * Beside the embedded database the key lasts, so that tokens survive a restart. With DATABASE_URL
+ * the folder is not ours to touch: the key lives as long as the process.
+ */
+async function createDevelopmentIssuer(
+  { claims }: Env,
+  isEmbedded: boolean,
+  clock: { now(): Date },
+): Promise<DevelopmentIssuer> {
+  const key = isEmbedded ? await ensureSigningKey(developmentFolder) : await newSigningKey();
+  return developmentIssuer(key, clock, claims);
+}
+
+/** The mark is made last: a demo that was cut off is finished at the next start, a whole one is left alone. */
+async function fillOnce(fill: () => Promise<void>): Promise<void> {
+  const mark = join(developmentFolder, 'demo-filled');
+  const isFilled = await access(mark).then(
+    () => true,
+    () => false,
+  );
+  if (isFilled) return;
+  await fill();
+  await writeFile(mark, '');
+}

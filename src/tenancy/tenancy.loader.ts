@@ -1,0 +1,213 @@
+import type { EntityManager } from '@mikro-orm/postgresql';
+import DataLoader from 'dataloader';
+import type { Caller } from '../caller/caller.ts';
+import { callerOf, type RequestContext } from '../caller/context.ts';
+import { anyOf, likePattern, rowsOf, sql } from '../db/sql.ts';
+import { type Connection, type PageArgs, toConnection } from '../shared/connection.ts';
+import { isId, isPrintable, nameKey } from '../shared/text.ts';
+import {
+  type ApplicationColumns,
+  type ApplicationRow,
+  applicationColumns,
+  type TenantColumns,
+  type TenantRow,
+  tenantColumns,
+  toApplication,
+  toTenant,
+} from './rows.ts';
+
+/*
+ * Batched reads of one request. Every statement carries the caller's boundary: rows outside it do
+ * not exist, whichever way they are asked for.
+ */
+
+export interface TenantFilter {
+  search?: string | null;
+  overrideEnabled?: boolean | null;
+}
+
+export interface TenantPageKey {
+  applicationId: string;
+  page: PageArgs;
+  filter: TenantFilter;
+}
+
+/** Tenants by id; null where the caller sees none. Any number of them is one statement. */
+export const tenantLoader = (context: RequestContext): DataLoader<string, TenantRow | null> =>
+  new DataLoader(async (ids) => {
+    context.onBatch('tenant', ids.length);
+    const possible = ids.filter(isId);
+    const rows =
+      possible.length === 0 ? [] : await rowsOf(context.em, tenantsById(callerOf(context), possible));
+    const found = new Map(rows.map((row) => [row.id, toTenant(row)]));
+    return ids.map((id) => found.get(id) ?? null);
+  });
+
+/** Applications by id; null where the caller sees none. */
+export const applicationLoader = (context: RequestContext): DataLoader<string, ApplicationRow | null> =>
+  new DataLoader(async (ids) => {
+    context.onBatch('application', ids.length);
+    const possible = ids.filter(isId);
+    const rows =
+      possible.length === 0
+        ? []
+        : await rowsOf<ApplicationColumns>(
+            context.em,
+            sql`select ${applicationColumns} from applications a
+              where a.id = ${anyOf(possible)} and ${callerOf(context).applicationsInBoundary('a')}`,
+          );
+    const found = new Map(rows.map((row) => [row.id, toApplication(row)]));
+    return ids.map((id) => found.get(id) ?? null);
+  });
+
+/** Reads one tenant and keeps its row locked until the transaction ends; the application's stays free. */
+export async function lockTenant(em: EntityManager, caller: Caller, id: string): Promise<TenantRow | null> {
+  if (!isId(id)) return null;
+  const rows = await rowsOf(em, sql<TenantColumns>`${tenantsById(caller, [id])} for update of t`);
+  return rows[0] ? toTenant(rows[0]) : null;
+}
+
+/** Reads one application that lies inside the boundary as a whole, and keeps its row locked. */
+export async function lockApplication(
+  em: EntityManager,
+  caller: Caller,
+  id: string,
+): Promise<ApplicationRow | null> {
+  if (!isId(id) || !caller.reachesApplication(id)) return null;
+  const rows = await rowsOf<ApplicationColumns>(
+    em,
+    sql`select ${applicationColumns} from applications a where a.id = ${id} for update of a`,
+  );
+  return rows[0] ? toApplication(rows[0]) : null;
+}
+
+const tenantsById = (caller: Caller, ids: readonly string[]) => sql<TenantColumns>`
+  select ${tenantColumns} from tenants t join applications a on a.id = t.application_id
+  where t.id = ${anyOf(ids)} and ${caller.tenantsInBoundary('t')}`;
+
+/**
+ * Pages of tenants of applications, ordered by (name, id). The pages of many applications that are
+ * asked with the same arguments are one statement.
+ */
+export const tenantPageLoader = (
+  context: RequestContext,
+): DataLoader<TenantPageKey, Connection<TenantRow>, string> =>
+  new DataLoader(
+    async (keys) => {
+      context.onBatch('tenantPage', keys.length);
+      const pages = await groupedBy(keys, questionOf, (group) => readPages(context, group));
+      const counts = context.once(tenantCountLoader);
+      return keys.map((key) =>
+        toConnection(
+          pages.get(key) ?? [],
+          key.page.first,
+          (tenant) => [tenant.nameKey, tenant.id],
+          () => counts.load(key),
+        ),
+      );
+    },
+    { cacheKeyFn: (key) => JSON.stringify([key.applicationId, questionOf(key)]) },
+  );
+
+const tenantCountLoader = (context: RequestContext): DataLoader<TenantPageKey, number, string> =>
+  new DataLoader(
+    async (keys) => {
+      context.onBatch('tenantCount', keys.length);
+      const counts = await groupedBy(keys, filterOf, async (group) => {
+        const rows = await rowsOf(
+          context.em,
+          sql<{ id: string; count: number }>`
+            select t.application_id as id, count(*)::int as count from tenants t
+            where t.application_id = ${anyOf(group.map((key) => key.applicationId))}
+              and ${callerOf(context).tenantsInBoundary('t')} and ${matches(group[0]?.filter ?? {})}
+            group by t.application_id`,
+        );
+        return new Map(rows.map((row) => [row.id, row.count]));
+      });
+      return keys.map((key) => counts.get(key) ?? 0);
+    },
+    { cacheKeyFn: (key) => JSON.stringify([key.applicationId, filterOf(key)]) },
+  );
+
+async function readPages(
+  context: RequestContext,
+  group: readonly TenantPageKey[],
+): Promise<Map<string, TenantRow[]>> {
+  const { page, filter } = group[0] as TenantPageKey;
+  const [afterName, afterId] = page.after ?? [null, null];
+  const rows = await rowsOf(
+    context.em,
+    sql<TenantColumns>`
+      select ${tenantColumns} from applications a cross join lateral (
+        select * from tenants t
+        where t.application_id = a.id and ${callerOf(context).tenantsInBoundary('t')} and ${matches(filter)}
+          and (${afterId}::text is null or (t.name_key, t.id) > (${afterName}::text collate "C", ${afterId}::text collate "C"))
+        order by t.name_key, t.id limit ${page.first + 1}
+      ) t
+      where a.id = ${anyOf(group.map((key) => key.applicationId))}
+      order by a.id, t.name_key, t.id`,
+  );
+  return Map.groupBy(rows.map(toTenant), (tenant) => tenant.applicationId);
+}
+
+/** A page of the applications inside the boundary, ordered by (name, id). */
+export async function applicationPage(
+  context: RequestContext,
+  page: PageArgs,
+  search: string | null | undefined,
+): Promise<Connection<ApplicationRow>> {
+  const [afterName, afterId] = page.after ?? [null, null];
+  const inBoundary = callerOf(context).applicationsInBoundary('a');
+  const rows = await rowsOf<ApplicationColumns>(
+    context.em,
+    sql`select ${applicationColumns} from applications a
+      where ${inBoundary} and ${nameMatches('a', search)}
+        and (${afterId}::text is null or (a.name_key, a.id) > (${afterName}::text collate "C", ${afterId}::text collate "C"))
+      order by a.name_key, a.id limit ${page.first + 1}`,
+  );
+  return toConnection(
+    rows.map(toApplication),
+    page.first,
+    (application) => [application.nameKey, application.id],
+    async () => {
+      const [row] = await rowsOf(
+        context.em,
+        sql<{ count: number }>`select count(*)::int as count from applications a
+          where ${inBoundary} and ${nameMatches('a', search)}`,
+      );
+      return row?.count ?? 0;
+    },
+  );
+}
+
+const matches = ({ search, overrideEnabled }: TenantFilter) =>
+  sql`${nameMatches('t', search)} and (${overrideEnabled ?? null}::boolean is null or t.override_enabled = ${overrideEnabled ?? null})`;
+
+function nameMatches(alias: string, search: string | null | undefined) {
+  if (!search) return sql`true`;
+  // No name holds such characters, and PostgreSQL takes no U+0000 at all.
+  if (!isPrintable(search)) return sql`false`;
+  return sql`${sql.ref(`${alias}.name_key`)} like ${likePattern(nameKey(search))}`;
+}
+
+const filterOf = ({ filter }: TenantPageKey): string =>
+  JSON.stringify([filter.search ?? null, filter.overrideEnabled ?? null]);
+
+const questionOf = (key: TenantPageKey): string => JSON.stringify([key.page, filterOf(key)]);
+
+/** Reads each group of keys that ask the same of different applications at once. */
+async function groupedBy<Value>(
+  keys: readonly TenantPageKey[],
+  question: (key: TenantPageKey) => string,
+  read: (group: readonly TenantPageKey[]) => Promise<Map<string, Value>>,
+): Promise<Map<TenantPageKey, Value>> {
+  const answers = new Map<TenantPageKey, Value>();
+  for (const group of Map.groupBy(keys, question).values()) {
+    const values = await read(group);
+    for (const key of group) {
+      const value = values.get(key.applicationId);
+      if (value !== undefined) answers.set(key, value);
+    }
+  }
+  return answers;
+}

@@ -1,0 +1,51 @@
+// Plain JavaScript on purpose: jest runs it before its transforms. It uses the built server.
+import 'reflect-metadata';
+import { randomBytes } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import pg from 'pg';
+import { databaseSchema } from '../../dist/src/database-schema.js';
+import { startEmbeddedPostgres } from '../../dist/src/db/embedded.js';
+import { migrate } from '../../dist/src/db/migrate.js';
+
+/** One PostgreSQL for the run: the one of TEST_DATABASE_URL, or an embedded one. A database of its own for each run. */
+export default async function globalSetup() {
+  const server = await findServer();
+  const name = `cufflink_test_${randomBytes(6).toString('hex')}`;
+  await asAdmin(server.url, `create database ${name}`);
+  const url = new URL(server.url);
+  url.pathname = `/${name}`;
+  await migrate(url.href, databaseSchema);
+  process.env.CUFFLINK_TEST_DATABASE = url.href;
+  globalThis.cufflinkTestRun = {
+    async end() {
+      await asAdmin(server.url, `drop database if exists ${name} with (force)`);
+      await server.stop();
+    },
+  };
+}
+
+async function findServer() {
+  const given = process.env.TEST_DATABASE_URL;
+  if (given) return { url: given, stop: async () => {} };
+  const folder = await mkdtemp(join(tmpdir(), 'cufflink-test-'));
+  const embedded = await startEmbeddedPostgres(join(folder, 'postgres'), [
+    'fsync=off',
+    'max_connections=400',
+  ]);
+  return {
+    url: embedded.url,
+    async stop() {
+      await embedded.stop();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+async function asAdmin(url, statement) {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  await client.query(statement);
+  await client.end();
+}

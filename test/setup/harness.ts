@@ -1,0 +1,180 @@
+import { randomBytes } from 'node:crypto';
+import type { TypedDocumentNode } from '@graphql-typed-document-node/core';
+import { type GraphQLFormattedError, print } from 'graphql';
+import { exportJWK, generateKeyPair, SignJWT } from 'jose';
+import { createAuthenticate } from '../../src/caller/bearer.ts';
+import { type Scope, scopes } from '../../src/caller/caller.ts';
+import { localKeys } from '../../src/caller/jwks.ts';
+import { databaseSchema } from '../../src/database-schema.ts';
+import { type Database, openDatabase } from '../../src/db/connection.ts';
+import { createServer, type Server, type ServerDeps } from '../../src/server.ts';
+import type { Clock } from '../../src/shared/clock.ts';
+import { uuidV7Ids } from '../../src/shared/ids.ts';
+
+/*
+ * The real server on a real PostgreSQL, called by GraphQL over HTTP. Every test makes an
+ * application of its own; nothing is cleaned up and no order matters.
+ */
+
+export const issuer = 'https://issuer.test';
+export const audience = 'cufflink-test';
+
+/** Real time, until it is moved. */
+export class TestClock implements Clock {
+  #offsetMs = 0;
+  #fixed: Date | null = null;
+
+  now(): Date {
+    return this.#fixed ?? new Date(Date.now() + this.#offsetMs);
+  }
+
+  advance(seconds: number): void {
+    if (this.#fixed) this.#fixed = new Date(this.#fixed.getTime() + seconds * 1000);
+    else this.#offsetMs += seconds * 1000;
+  }
+
+  /** Stops the clock at a moment. */
+  fix(at: Date): void {
+    this.#fixed = at;
+  }
+}
+
+export interface TokenOptions {
+  sub?: string;
+  scopes?: readonly (Scope | string)[];
+  applicationId?: string;
+  tenantId?: string;
+  /** Claims written over the others, e.g. to break them. */
+  claims?: Record<string, unknown>;
+}
+
+export interface Answer<Data> {
+  status: number;
+  headers: Headers;
+  /** Typed as what the operation answers; null where the request failed as a whole. */
+  data: Data;
+  errors: GraphQLFormattedError[];
+}
+
+/** Whoever calls with one token. */
+export interface TestCaller {
+  token: string | null;
+  call<Data, Variables>(
+    document: TypedDocumentNode<Data, Variables> | string,
+    variables?: Variables,
+  ): Promise<Answer<Data>>;
+}
+
+export interface TestServer {
+  url: string;
+  database: Database;
+  clock: TestClock;
+  /** Everything logged so far. */
+  logs(): string;
+  token(options?: TokenOptions): Promise<string>;
+  /** A caller with a token of these claims; all scopes and the whole installation unless told. */
+  caller(options?: TokenOptions): Promise<TestCaller>;
+  /** A caller with a given token, or with none. */
+  callerWith(token: string | null): TestCaller;
+  stop(): Promise<void>;
+}
+
+export const databaseUrl = (): string => {
+  const url = process.env['CUFFLINK_TEST_DATABASE'];
+  if (!url) throw new Error('The tests run by jest, which makes their database first.');
+  return url;
+};
+
+const signing = generateKeyPair('ES256', { extractable: true });
+
+/** Starts a server in this process, with a signing key and a clock of the test's own. */
+export async function startTestServer(overrides: Partial<ServerDeps> = {}): Promise<TestServer> {
+  const { privateKey, publicKey } = await signing;
+  const clock = new TestClock();
+  const lines: string[] = [];
+  const database = overrides.database ?? (await openDatabase({ url: databaseUrl(), schema: databaseSchema }));
+  const keys = localKeys({ keys: [{ ...(await exportJWK(publicKey)), kid: 'test', alg: 'ES256' }] });
+  const server: Server = await createServer({
+    host: '127.0.0.1',
+    port: 0,
+    database,
+    authenticate: createAuthenticate(
+      { issuer, audience, claimApplication: 'application_id', claimTenant: 'tenant_id', claimScope: 'scope' },
+      keys,
+      clock,
+    ),
+    clock,
+    ids: uuidV7Ids(clock),
+    introspection: true,
+    corsOrigins: ['https://app.test'],
+    logLevel: 'info',
+    logTo: { write: (line) => lines.push(line) },
+    drainSeconds: 0,
+    ...overrides,
+  });
+
+  const token = async ({
+    sub = 'tester',
+    scopes: granted = scopes,
+    applicationId,
+    tenantId,
+    claims,
+  }: TokenOptions = {}) => {
+    const now = Math.floor(clock.now().getTime() / 1000);
+    return new SignJWT({
+      iss: issuer,
+      aud: audience,
+      sub,
+      iat: now,
+      exp: now + 3600,
+      scope: granted.join(' '),
+      ...(applicationId !== undefined && { application_id: applicationId }),
+      ...(tenantId !== undefined && { tenant_id: tenantId }),
+      ...claims,
+    })
+      .setProtectedHeader({ alg: 'ES256', kid: 'test' })
+      .sign(privateKey);
+  };
+  const callerWith = (bearer: string | null): TestCaller => ({
+    token: bearer,
+    call: (document, variables) => callGraphQl(server.url, bearer, document, variables),
+  });
+
+  return {
+    url: server.url,
+    database,
+    clock,
+    logs: () => lines.join(''),
+    token,
+    callerWith,
+    caller: async (options) => callerWith(await token(options)),
+    async stop() {
+      await server.stop();
+      if (!overrides.database) await database.close();
+    },
+  };
+}
+
+/** One GraphQL call over HTTP. */
+export async function callGraphQl<Data, Variables>(
+  url: string,
+  bearer: string | null,
+  document: TypedDocumentNode<Data, Variables> | string,
+  variables?: Variables,
+): Promise<Answer<Data>> {
+  const response = await fetch(`${url}/graphql`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', ...(bearer && { authorization: `Bearer ${bearer}` }) },
+    body: JSON.stringify({ query: typeof document === 'string' ? document : print(document), variables }),
+  });
+  const body = (await response.json()) as { data?: Data; errors?: GraphQLFormattedError[] };
+  return {
+    status: response.status,
+    headers: response.headers,
+    data: (body.data ?? null) as Data,
+    errors: body.errors ?? [],
+  };
+}
+
+/** An id that no other test has. */
+export const uniqueId = (what: string): string => `${what}-${randomBytes(8).toString('hex')}`;
