@@ -5,6 +5,7 @@ import type { Caller, Scope } from './caller/caller.ts';
 import { callerOf, type RequestContext } from './caller/context.ts';
 import { ApiError, forbidden } from './shared/errors.ts';
 import type { ApplicationRow, TenantRow } from './tenancy/rows.ts';
+import { assertMayRunSteps } from './signin/signin.access.ts';
 import { assertMayReadApplications, assertMayReadTenants } from './tenancy/tenancy.access.ts';
 import type { TenantFilter } from './tenancy/tenancy.loader.ts';
 
@@ -54,6 +55,17 @@ const readsTenants = when<ApplicationRow, { filter?: TenantFilter | null }>(
 const readsEffectivePolicy = when<TenantRow>((caller, tenant, { answered }) => {
   if (!answered.has(tenant) && !caller.isOf(tenant)) caller.assertMay('mfa-policy:read');
 });
+
+/** Of a tenant that an MFA token made known, only its name and effective policy; the rest needs a bearer. */
+const beyondToken = when(() => {});
+
+/** A token authorizes the calls of its step; without one, a signed-in user acts for itself. */
+const inStepOrSelf = rule({ cache: 'no_cache' })(
+  async (_parent, { input }: { input: { mfaToken?: string | null } }, { caller }: RequestContext) => {
+    if (input.mfaToken != null) return true;
+    return caughtFrom(() => assertActsForUser(callerOrThrow(caller)));
+  },
+);
 
 /** SDL and introspection: open in development, else to who may read the schema. */
 export function assertMayReadSchema(context: RequestContext, isOpen: boolean): void {

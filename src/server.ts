@@ -6,14 +6,13 @@ import underPressure from '@fastify/under-pressure';
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyRequest } from 'fastify';
 import type { Authenticate } from './caller/bearer.ts';
 import type { Caller } from './caller/caller.ts';
+import type { Service } from './caller/context.ts';
 import { createContext } from './context.ts';
 import type { Database } from './db/connection.ts';
 import { createApollo } from './http/apollo.ts';
 import { addErrorAnswers } from './http/error-answers.ts';
 import { createMetrics } from './http/metrics.ts';
 import { createSchema } from './schema.ts';
-import type { Clock } from './shared/clock.ts';
-import type { Ids } from './shared/ids.ts';
 import * as limits from './shared/limits.ts';
 
 export interface ServerDeps {
@@ -22,8 +21,7 @@ export interface ServerDeps {
   port: number;
   database: Database;
   authenticate: Authenticate;
-  clock: Clock;
-  ids: Ids;
+  service: Service;
   /** Whether anyone may read the schema. */
   introspection: boolean;
   /** Browser origins that may call. */
@@ -103,6 +101,7 @@ export async function createServer(deps: ServerDeps): Promise<Server> {
     const reason = state.draining ? 'draining' : await databaseTrouble(deps.database);
     return reason === null ? { status: 'ok' } : reply.code(503).send({ status: 'unavailable', reason });
   });
+  app.get('/.well-known/jwks.json', async () => deps.service.assertionKey.keys);
   app.get('/metrics', quiet, async (_request, reply) =>
     reply.type(metrics.registry.contentType).send(await metrics.registry.metrics()),
   );

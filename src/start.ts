@@ -1,18 +1,18 @@
 import { access, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createAuthenticate } from './caller/bearer.ts';
-import { type DevelopmentIssuer, developmentIssuer, newSigningKey } from './caller/development-issuer.ts';
+import { type DevelopmentIssuer, developmentIssuer } from './caller/development-issuer.ts';
 import { localKeys, remoteKeys } from './caller/jwks.ts';
 import { databaseSchema } from './database-schema.ts';
 import { openDatabase } from './db/connection.ts';
 import { startEmbeddedPostgres } from './db/embedded.ts';
 import { assertSchemaIsKnown, migrate } from './db/migrate.ts';
 import { fillDemo } from './demo.ts';
-import { developmentFolder, ensureSigningKey } from './development.ts';
+import { type DevelopmentKeys, developmentFolder, developmentKeys } from './development.ts';
 import type { Env } from './env.ts';
 import { createServer } from './server.ts';
+import { createService, type ServiceSettings } from './service.ts';
 import { systemClock } from './shared/clock.ts';
-import { uuidV7Ids } from './shared/ids.ts';
 
 export interface Running {
   url: string;
@@ -33,7 +33,8 @@ export async function start(env: Env): Promise<Running> {
   };
   try {
     const clock = systemClock(env.clockOffsetSeconds);
-    const ids = uuidV7Ids(clock);
+    const keys = env.production ? null : await developmentKeys(env.databaseUrl);
+    const service = await createService({ clock, ...secrets(env, keys), publicUrl: env.publicUrl ?? `http://${env.host}:${env.port}`, redirectOrigins: env.redirectOrigins });
 
     let databaseUrl = env.databaseUrl;
     if (databaseUrl === undefined) {
@@ -50,7 +51,7 @@ export async function start(env: Env): Promise<Running> {
     });
     stops.push(() => database.close());
     await assertSchemaIsKnown(database);
-    if (isEmbedded) await fillOnce(() => fillDemo({ database, clock, ids }));
+    if (isEmbedded) await fillOnce(() => fillDemo({ database, service }));
 
     const development = env.jwt ? null : await createDevelopmentIssuer(env, isEmbedded, clock);
     const keys = env.jwt
@@ -65,10 +66,10 @@ export async function start(env: Env): Promise<Running> {
         claimTenant: env.claims.tenant,
         claimScope: env.claims.scope,
       },
-      keys,
+      bearerKeys,
       clock,
     );
-    const server = await createServer({ ...env, database, authenticate, clock, ids });
+    const server = await createServer({ ...env, database, authenticate, service });
     stops.push(() => server.stop());
     return { url: server.url, development, stop };
   } catch (error) {
@@ -77,17 +78,12 @@ export async function start(env: Env): Promise<Running> {
   }
 }
 
-/**
- * Beside the embedded database the key lasts, so that tokens survive a restart. With DATABASE_URL
- * the folder is not ours to touch: the key lives as long as the process.
- */
-async function createDevelopmentIssuer(
-  { claims }: Env,
-  isEmbedded: boolean,
-  clock: { now(): Date },
-): Promise<DevelopmentIssuer> {
-  const key = isEmbedded ? await ensureSigningKey(developmentFolder) : await newSigningKey();
-  return developmentIssuer(key, clock, claims);
+/** What is given serves; in development, keys of its own stand in for what is not. */
+function secrets(env: Env, keys: DevelopmentKeys | null): Pick<ServiceSettings, 'encryptionKeys' | 'assertionKey'> {
+  const encryptionKeys = env.encryptionKeys ?? (keys && [keys.encryption]);
+  const assertionKey = env.assertionKey ?? keys?.assertion;
+  if (!encryptionKeys || !assertionKey) throw new Error('Production names its keys; readEnv sees to it.');
+  return { encryptionKeys, assertionKey };
 }
 
 /** The mark is made last: a demo that was cut off is finished at the next start, a whole one is left alone. */

@@ -4,7 +4,7 @@ import { scopes } from '../caller/caller.ts';
 import { developmentIssuer } from '../caller/development-issuer.ts';
 import { developmentRoles } from '../caller/roles.ts';
 import { demo } from '../demo.ts';
-import { developmentFolder, readSigningKey } from '../development.ts';
+import { developmentFolder, existingDevelopmentKeys } from '../development.ts';
 import { readEnv } from '../env.ts';
 import { systemClock } from '../shared/clock.ts';
 
@@ -69,9 +69,8 @@ const claims = {
 if (claims.tenant_id !== undefined && claims.application_id === undefined)
   fail('--tenant needs --application.');
 
-const key =
-  (await readSigningKey(developmentFolder)) ??
-  fail('There is no development key yet: start the server once with npm start.');
 const env = readEnv({ ...process.env, NODE_ENV: undefined });
-const issuer = await developmentIssuer(key, systemClock(env.clockOffsetSeconds), env.claims);
+const keys =
+  (await existingDevelopmentKeys(env.databaseUrl)) ?? fail('There is no development key yet: start the server once with npm start.');
+const issuer = await developmentIssuer(keys.bearer, systemClock(env.clockOffsetSeconds), env.claims);
 console.log(await issuer.mint(claims, hours));
