@@ -1,11 +1,11 @@
 import 'reflect-metadata';
 import { parseArgs } from 'node:util';
 import { scopes } from '../caller/caller.ts';
-import { developmentIssuer, type TokenClaims } from '../caller/development-issuer.ts';
+import { type DevelopmentIssuer, developmentIssuer, type TokenClaims } from '../caller/development-issuer.ts';
 import { developmentRoles } from '../caller/roles.ts';
 import { demo } from '../demo.ts';
 import { developmentFolder, readSigningKey } from '../development.ts';
-import { EnvError, readSomeEnv } from '../env.ts';
+import { type Env, EnvError, readSomeEnv } from '../env.ts';
 import { systemClock } from '../shared/clock.ts';
 import { bearerAgeHoursMax } from '../shared/limits.ts';
 
@@ -60,7 +60,7 @@ try {
 function sentenceFor(error: unknown): string | null {
   if (error instanceof EnvError) return error.message;
   const { code, message } = error as NodeJS.ErrnoException;
-  const isUsage = error instanceof TokenError || code?.startsWith('ERR_PARSE_ARGS_');
+  const isUsage = error instanceof TokenError || String(code).startsWith('ERR_PARSE_ARGS_');
   return isUsage ? `${message} (npm run -s token -- --help)` : null;
 }
 
@@ -93,7 +93,7 @@ function claimsOf([roleName, ...surplus]: readonly string[], options: Options): 
 }
 
 /** The issuer whose tokens a server accepts that was started in this folder with these settings. */
-async function folderIssuer() {
+async function folderIssuer(): Promise<DevelopmentIssuer> {
   const env = readSomeEnv([
     'DATABASE_URL',
     'JWT_ISSUER',
@@ -112,12 +112,17 @@ async function folderIssuer() {
       'With DATABASE_URL the development key lives inside the server: use the tokens it printed when it started.',
     );
   }
-  const key = await readSigningKey(developmentFolder).catch(() => {
+  const issuer = await readIssuer(env).catch(() => {
     // The cause could carry a piece of the key.
     throw new TokenError(`The key in ${developmentFolder}/ can't be read: delete it and restart the server.`);
   });
-  if (key === null) {
+  if (issuer === null) {
     throw new TokenError('There is no development key yet: start the server once with npm start.');
   }
-  return developmentIssuer(key, systemClock(env.clockOffsetSeconds), env.claims);
+  return issuer;
+}
+
+async function readIssuer({ clockOffsetSeconds, claims }: Env): Promise<DevelopmentIssuer | null> {
+  const key = await readSigningKey(developmentFolder);
+  return key && developmentIssuer(key, systemClock(clockOffsetSeconds), claims);
 }
