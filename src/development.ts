@@ -19,27 +19,32 @@ export interface DevelopmentKeys {
 /**
  * The keys of development.
  *
- * Beside the embedded database a seed in its folder makes them. With DATABASE_URL the folder is not
- * touched, and what the connection string holds (a password, usually) makes them: every server on that
- * database then has the same keys, today and after a restart, and none of them is written down.
+ * Beside the embedded database a seed in its folder makes them all. With DATABASE_URL the folder is
+ * not touched: what seals and signs is made from the connection string, so that every server on that
+ * database has the same keys, also after a restart; what bearer tokens are signed with lives as long
+ * as the process, since a connection string without a password could be guessed.
  */
 export async function developmentKeys(databaseUrl: string | undefined): Promise<DevelopmentKeys> {
-  return keysOf(databaseUrl ?? (await ensureSeed()));
-}
-
-/** @returns null where no embedded database was started yet */
-export async function existingDevelopmentKeys(databaseUrl: string | undefined): Promise<DevelopmentKeys | null> {
-  const seed = databaseUrl ?? (await readSeed());
-  return seed === null ? null : keysOf(seed);
-}
-
-function keysOf(seed: string): DevelopmentKeys {
+  const seed = databaseUrl ?? (await ensureSeed());
   return {
-    bearer: { ...p256Key(seed, 'bearer'), kid: 'development', alg: 'ES256', use: 'sig' },
+    bearer: bearerKey(databaseUrl === undefined ? seed : randomBytes(32).toString('base64url')),
     assertion: p256Key(seed, 'assertion'),
     encryption: { id: 'development', key: derive(seed, 'encryption', 32) },
   };
 }
+
+/** The key of this folder that signs bearer tokens; null where no embedded database was started yet. */
+export async function readBearerKey(): Promise<JWK | null> {
+  const seed = await readSeed();
+  return seed === null ? null : bearerKey(seed);
+}
+
+const bearerKey = (seed: string): JWK => ({
+  ...p256Key(seed, 'bearer'),
+  kid: 'development',
+  alg: 'ES256',
+  use: 'sig',
+});
 
 const derive = (seed: string, use: string, bytes: number): Buffer =>
   Buffer.from(hkdfSync('sha256', seed, 'cufflink development', use, bytes));

@@ -4,7 +4,7 @@ import { printWelcome, sentenceFor } from './messages.ts';
 import { start } from './start.ts';
 
 try {
-  const env = readEnv(process.env);
+  const env = readEnv();
   const running = await start(env);
   const stop = () => {
     running.stop().then(
