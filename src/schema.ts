@@ -1,6 +1,6 @@
 import { buildSubgraphSchema, type GraphQLResolverMap } from '@apollo/subgraph';
 import { printSchemaWithDirectives } from '@graphql-tools/utils';
-import { type GraphQLSchema, parse, specifiedDirectives } from 'graphql';
+import { type GraphQLObjectType, type GraphQLSchema, parse, specifiedDirectives } from 'graphql';
 import { buildSchemaSync, createResolversMap } from 'type-graphql';
 import { guarded, type PermissionOptions } from './permissions.ts';
 import { ApplicationPolicyResolver, PolicyResolver, TenantPolicyResolver } from './policy/policy.resolver.ts';
@@ -12,7 +12,7 @@ const federationLink = `extend schema
   @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key", "@shareable", "@external", "@inaccessible", "@tag"])`;
 
 function typeGraphQlSchema(): GraphQLSchema {
-  return buildSchemaSync({
+  const schema = buildSchemaSync({
     resolvers: [
       TenancyResolver,
       ApplicationTenantsResolver,
@@ -25,6 +25,17 @@ function typeGraphQlSchema(): GraphQLSchema {
     // Inputs are checked by the services, which answer InvalidInput rather than throw.
     validate: false,
   });
+  // type-graphql has no place for these two.
+  describe(
+    schema.getQueryType(),
+    'What can be read. What a caller may not see answers as what does not exist.',
+  );
+  describe(schema.getMutationType(), 'What can be changed. Expected failures are answered as data.');
+  return schema;
+}
+
+function describe(type: GraphQLObjectType | null | undefined, description: string): void {
+  if (type) type.description = description;
 }
 
 /** The subgraph's SDL, as committed in schema/schema.graphql. */
