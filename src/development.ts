@@ -24,8 +24,11 @@ export interface DevelopmentKeys {
  * database has the same keys, also after a restart; what bearer tokens are signed with lives as long
  * as the process, since a connection string without a password could be guessed.
  */
-export async function developmentKeys(databaseUrl: string | undefined): Promise<DevelopmentKeys> {
-  const seed = databaseUrl ?? (await ensureSeed());
+export async function developmentKeys(
+  folder: string,
+  databaseUrl: string | undefined,
+): Promise<DevelopmentKeys> {
+  const seed = databaseUrl ?? (await ensureSeed(folder));
   return {
     bearer: bearerKey(databaseUrl === undefined ? seed : randomBytes(32).toString('base64url')),
     assertion: p256Key(seed, 'assertion'),
@@ -33,9 +36,9 @@ export async function developmentKeys(databaseUrl: string | undefined): Promise<
   };
 }
 
-/** The key of this folder that signs bearer tokens; null where no embedded database was started yet. */
-export async function readBearerKey(): Promise<JWK | null> {
-  const seed = await readSeed();
+/** The key of a folder that signs bearer tokens; null where no embedded database was started yet. */
+export async function readBearerKey(folder: string): Promise<JWK | null> {
+  const seed = await readSeed(folder);
   return seed === null ? null : bearerKey(seed);
 }
 
@@ -67,20 +70,26 @@ function p256Key(seed: string, use: string): JWK {
   };
 }
 
-const seedFile = join(developmentFolder, 'seed');
+const seedFile = (folder: string): string => join(folder, 'seed');
 
-const readSeed = (): Promise<string | null> => readFile(seedFile, 'utf8').catch(() => null);
+/** Null where there is none yet; one that can't be read is not made anew. */
+const readSeed = (folder: string): Promise<string | null> =>
+  readFile(seedFile(folder), 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return null;
+    throw error;
+  });
 
 /** Written beside and linked into place: whoever comes second reads the first one's, whole. */
-async function ensureSeed(): Promise<string> {
-  const seed = await readSeed();
+export async function ensureSeed(folder: string): Promise<string> {
+  const seed = await readSeed(folder);
   if (seed !== null) return seed;
-  await mkdir(developmentFolder, { recursive: true, mode: 0o700 });
-  const draft = `${seedFile}.${randomBytes(6).toString('hex')}`;
+  const file = seedFile(folder);
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  const draft = `${file}.${randomBytes(6).toString('hex')}`;
   await writeFile(draft, randomBytes(32).toString('base64url'), { mode: 0o600, flag: 'wx' });
-  await link(draft, seedFile).catch((error: NodeJS.ErrnoException) => {
+  await link(draft, file).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== 'EEXIST') throw error;
   });
   await unlink(draft);
-  return readFile(seedFile, 'utf8');
+  return readFile(file, 'utf8');
 }

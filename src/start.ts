@@ -33,8 +33,13 @@ export async function start(env: Env): Promise<Running> {
   };
   try {
     const clock = systemClock(env.clockOffsetSeconds);
-    const keys = env.production ? null : await developmentKeys(env.databaseUrl);
-    const service = await createService({ clock, ...secrets(env, keys), publicUrl: env.publicUrl ?? `http://${env.host}:${env.port}`, redirectOrigins: env.redirectOrigins });
+    const keys = env.production ? null : await developmentKeys(developmentFolder, env.databaseUrl);
+    const service = await createService({
+      clock,
+      ...secrets(env, keys),
+      publicUrl: env.publicUrl ?? `http://${env.host}:${env.port}`,
+      redirectOrigins: env.redirectOrigins,
+    });
 
     let databaseUrl = env.databaseUrl;
     if (databaseUrl === undefined) {
@@ -53,8 +58,9 @@ export async function start(env: Env): Promise<Running> {
     await assertSchemaIsKnown(database);
     if (isEmbedded) await fillOnce(() => fillDemo({ database, service }));
 
-    const development = env.jwt ? null : await createDevelopmentIssuer(env, isEmbedded, clock);
-    const keys = env.jwt
+    const development =
+      env.jwt || keys === null ? null : await developmentIssuer(keys.bearer, clock, env.claims);
+    const bearerKeys = env.jwt
       ? remoteKeys(env.jwt.jwksUrl, clock)
       : localKeys((development as DevelopmentIssuer).keys);
     const { issuer, audience } = env.jwt ?? (development as DevelopmentIssuer);
@@ -79,7 +85,10 @@ export async function start(env: Env): Promise<Running> {
 }
 
 /** What is given serves; in development, keys of its own stand in for what is not. */
-function secrets(env: Env, keys: DevelopmentKeys | null): Pick<ServiceSettings, 'encryptionKeys' | 'assertionKey'> {
+function secrets(
+  env: Env,
+  keys: DevelopmentKeys | null,
+): Pick<ServiceSettings, 'encryptionKeys' | 'assertionKey'> {
   const encryptionKeys = env.encryptionKeys ?? (keys && [keys.encryption]);
   const assertionKey = env.assertionKey ?? keys?.assertion;
   if (!encryptionKeys || !assertionKey) throw new Error('Production names its keys; readEnv sees to it.');

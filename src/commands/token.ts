@@ -123,6 +123,6 @@ async function folderIssuer(): Promise<DevelopmentIssuer> {
 }
 
 async function readIssuer({ clockOffsetSeconds, claims }: Env): Promise<DevelopmentIssuer | null> {
-  const key = await readBearerKey();
+  const key = await readBearerKey(developmentFolder);
   return key && developmentIssuer(key, systemClock(clockOffsetSeconds), claims);
 }

@@ -121,4 +121,3 @@ export const isDisabled = (failures: number): boolean => failures >= attemptsMax
 /** The wait that is running, if one is. */
 export const runningWait = (lockedUntil: Date | null, now: Date): Date | null =>
   lockedUntil !== null && lockedUntil > now ? lockedUntil : null;
-

@@ -10,7 +10,14 @@ export const AuthFactorEntity = defineEntity({
   name: 'AuthFactor',
   tableName: 'auth_factors',
   properties: {
-    user: () => p.manyToOne(UserEntity).primary().joinColumns('tenant_id', 'user_id').mapToPk().updateRule('no action').deleteRule('cascade'),
+    user: () =>
+      p
+        .manyToOne(UserEntity)
+        .primary()
+        .joinColumns('tenant_id', 'user_id')
+        .mapToPk()
+        .updateRule('no action')
+        .deleteRule('cascade'),
     type: text().primary(),
     id: p.uuid(),
     keyId: text().hidden(),
@@ -32,7 +39,13 @@ export const PendingAuthFactorEntity = defineEntity({
   properties: {
     tenantId: text().primary(),
     id: p.uuid().primary(),
-    user: () => p.manyToOne(UserEntity).joinColumns('tenant_id', 'user_id').mapToPk().updateRule('no action').deleteRule('cascade'),
+    user: () =>
+      p
+        .manyToOne(UserEntity)
+        .joinColumns('tenant_id', 'user_id')
+        .mapToPk()
+        .updateRule('no action')
+        .deleteRule('cascade'),
     type: text(),
     /** The step it was begun in; '' for self-service. */
     stepId: text().default(''),
@@ -45,7 +58,5 @@ export const PendingAuthFactorEntity = defineEntity({
     createdAt: moment(),
     expiresAt: moment(),
   },
-  uniques: [
-    { name: 'pending_auth_factors_one_unique', properties: ['user', 'type', 'stepId'] },
-  ],
+  uniques: [{ name: 'pending_auth_factors_one_unique', properties: ['user', 'type', 'stepId'] }],
 });

@@ -39,10 +39,6 @@ export const recoveryCode: FactorKind = {
 
 /** Case, hyphens and spaces do not matter; letters that look like digits are read as those [Crockford]. */
 function normalized(code: string): string {
-  const text = code
-    .replace(/[- ]/g, '')
-    .toUpperCase()
-    .replace(/[IL]/g, '1')
-    .replace(/O/g, '0');
+  const text = code.replace(/[- ]/g, '').toUpperCase().replace(/[IL]/g, '1').replace(/O/g, '0');
   return wellFormed.test(text) ? text : '';
 }

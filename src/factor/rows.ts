@@ -44,7 +44,11 @@ export interface FactorJson {
   secret: string;
   created_at: string;
 }
-export type StoredFactorJson = FactorJson & { spent: number; activated_at: string; last_used_at: string | null };
+export type StoredFactorJson = FactorJson & {
+  spent: number;
+  activated_at: string;
+  last_used_at: string | null;
+};
 export type PendingFactorJson = FactorJson & { step_id: string; expires_at: string };
 
 export const toStoredFactor = (row: StoredFactorJson): StoredFactor => ({

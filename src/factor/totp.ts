@@ -3,7 +3,13 @@ import { base32 } from '@scure/base';
 import { verifySync } from 'otplib';
 import { sql } from '../db/sql.ts';
 import type { KeyRing } from '../shared/key-ring.ts';
-import { otpauthUriCharsMax, totpDigits, totpPastSteps, totpPeriodSeconds, totpSecretBytes } from '../shared/limits.ts';
+import {
+  otpauthUriCharsMax,
+  totpDigits,
+  totpPastSteps,
+  totpPeriodSeconds,
+  totpSecretBytes,
+} from '../shared/limits.ts';
 import type { FactorKind } from './factor-kind.ts';
 import { type FactorPlace, placeText } from './rows.ts';
 

@@ -1,4 +1,11 @@
-import { calculateJwkThumbprint, type CryptoKey, importJWK, type JSONWebKeySet, type JWK, SignJWT } from 'jose';
+import {
+  type CryptoKey,
+  calculateJwkThumbprint,
+  importJWK,
+  type JSONWebKeySet,
+  type JWK,
+  SignJWT,
+} from 'jose';
 
 /** Signs JWTs with ES256 [RFC 7518 section 3.4], and publishes what checks them. */
 export class SigningKey {

@@ -147,7 +147,10 @@ const insertPending = ({ subject }: Session, draft: Draft, now: Date, condition:
     secret = excluded.secret, replaces = excluded.replaces, failures = 0, created_at = excluded.created_at, expires_at = excluded.expires_at
   where p.expires_at <= ${now}`;
 
-async function readPending({ em, clock }: RequestContext, { subject, step }: Session): Promise<PendingFactor | null> {
+async function readPending(
+  { em, clock }: RequestContext,
+  { subject, step }: Session,
+): Promise<PendingFactor | null> {
   const row = await rowOf(
     em,
     sql<{ factor: PendingFactorJson }>`

@@ -10,7 +10,13 @@ export const MfaStepEntity = defineEntity({
     tenantId: text().primary(),
     id: p.uuid().primary(),
     applicationId: text(),
-    user: () => p.manyToOne(UserEntity).joinColumns('tenant_id', 'user_id').mapToPk().updateRule('no action').deleteRule('cascade'),
+    user: () =>
+      p
+        .manyToOne(UserEntity)
+        .joinColumns('tenant_id', 'user_id')
+        .mapToPk()
+        .updateRule('no action')
+        .deleteRule('cascade'),
     /** SHA-256 of the token: 256 random bits need no slower digest. */
     tokenHash: text(),
     purpose: text(),

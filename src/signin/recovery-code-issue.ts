@@ -10,7 +10,11 @@ export interface NewRecoveryCode extends FactorPlace {
   shown: string;
 }
 
-export function newRecoveryCode({ ids, keyRing }: RequestContext, tenantId: string, userId: string): NewRecoveryCode {
+export function newRecoveryCode(
+  { ids, keyRing }: RequestContext,
+  tenantId: string,
+  userId: string,
+): NewRecoveryCode {
   const place = { tenantId, userId, id: ids.next() };
   return { ...place, ...recoveryCode.begin(place, keyRing) };
 }

@@ -3,7 +3,13 @@ import { callerOf, type RequestContext } from '../caller/context.ts';
 import { rowOf, sql } from '../db/sql.ts';
 import { FactorNotAllowed, InvalidMfaToken } from '../factor/factor-error.type.ts';
 import { forbidden } from '../shared/errors.ts';
-import { readSubject, type Subject, type SubjectColumns, subjectColumns, toSubject } from '../user/subject.ts';
+import {
+  readSubject,
+  type Subject,
+  type SubjectColumns,
+  subjectColumns,
+  toSubject,
+} from '../user/subject.ts';
 import type { StepPurpose } from './decision.ts';
 import type { MfaTrigger } from './signin.type.ts';
 import { type MfaToken, parseMfaToken } from './token.ts';
@@ -48,7 +54,8 @@ export async function openSession(
 ): Promise<Session | InvalidMfaToken | FactorNotAllowed> {
   if (mfaToken != null) return openStep(context, mfaToken);
   const caller = callerOf(context);
-  if (caller.tenantId === null) throw forbidden('This needs an mfaToken, or the bearer token of a signed-in user.');
+  if (caller.tenantId === null)
+    throw forbidden('This needs an mfaToken, or the bearer token of a signed-in user.');
   const subject = await readSubject(context.em, caller, caller.tenantId, caller.subject, context.clock.now());
   // A tenant that is not there allows nothing.
   return subject === null ? new FactorNotAllowed() : { subject, step: null, actor: caller.subject };
@@ -59,7 +66,10 @@ export interface OpenStep extends Session {
 }
 
 /** Opens the step of a token. A bearer token beside it must not be somebody else's. */
-export async function openStep(context: RequestContext, mfaToken: string): Promise<OpenStep | InvalidMfaToken> {
+export async function openStep(
+  context: RequestContext,
+  mfaToken: string,
+): Promise<OpenStep | InvalidMfaToken> {
   const token = parseMfaToken(mfaToken);
   const found = token && (await readStep(context.em, token, context.clock.now()));
   if (found === null) return new InvalidMfaToken();

@@ -18,14 +18,18 @@ export class StartMfaInput {
   userId!: string;
 
   @Field(() => String, {
-    description: 'Shown in the authenticator app beside the issuer, e.g. an email address. 1 to 200 characters.',
+    description:
+      'Shown in the authenticator app beside the issuer, e.g. an email address. 1 to 200 characters.',
   })
   accountName!: string;
 
   @Field(() => MfaTrigger, { description: 'The flow that leads to the sign-in.' })
   trigger!: MfaTrigger;
 
-  @Field(() => IdentityProvider, { defaultValue: 'LOCAL', description: 'Where the first factor was checked.' })
+  @Field(() => IdentityProvider, {
+    defaultValue: 'LOCAL',
+    description: 'Where the first factor was checked.',
+  })
   identityProvider!: IdentityProvider;
 
   @Field(() => String, {

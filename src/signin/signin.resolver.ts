@@ -37,7 +37,8 @@ export class SignInResolver {
   }
 
   @Mutation(() => StartMfaResult, {
-    description: 'Decides the MFA step of a sign-in, after the first factor, and opens it where something is to be done.',
+    description:
+      'Decides the MFA step of a sign-in, after the first factor, and opens it where something is to be done.',
   })
   startMfa(
     @Ctx() context: RequestContext,
@@ -90,7 +91,9 @@ export class SignInResolver {
     return verifyRecoveryCode(context, input);
   }
 
-  @Mutation(() => VerifyMfaResult, { description: 'Finishes an enrollment step, exactly once, with an assertion.' })
+  @Mutation(() => VerifyMfaResult, {
+    description: 'Finishes an enrollment step, exactly once, with an assertion.',
+  })
   verifyMfaEnrollment(
     @Ctx() context: RequestContext,
     @Arg('input', () => VerifyMfaInput, { description: 'Which step.' }) input: VerifyMfaInput,
@@ -98,7 +101,9 @@ export class SignInResolver {
     return finishStep(context, 'ENROLLMENT', input.mfaToken);
   }
 
-  @Mutation(() => VerifyMfaResult, { description: 'Finishes a challenge step, exactly once, with an assertion.' })
+  @Mutation(() => VerifyMfaResult, {
+    description: 'Finishes a challenge step, exactly once, with an assertion.',
+  })
   verifyMfaChallenge(
     @Ctx() context: RequestContext,
     @Arg('input', () => VerifyMfaInput, { description: 'Which step.' }) input: VerifyMfaInput,

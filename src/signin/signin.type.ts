@@ -85,7 +85,10 @@ export class MfaDecision {
   @Field(() => DateTime, { nullable: true, description: 'When mfaToken expires.' })
   expiresAt: Date | null;
 
-  @Field(() => DateTime, { nullable: true, description: 'When enrollment becomes due; only within the grace period.' })
+  @Field(() => DateTime, {
+    nullable: true,
+    description: 'When enrollment becomes due; only within the grace period.',
+  })
   enrollmentDueAt: Date | null;
 
   @Field(() => String, {
@@ -241,7 +244,14 @@ export const EnrollTotpAuthFactorResult = createUnionType({
   name: 'EnrollTotpAuthFactorResult',
   description: 'What enrollTotpAuthFactor answers.',
   types: () =>
-    [TotpEnrollment, InvalidMfaToken, FactorNotAllowed, StepUpRequired, InvalidCode, TooManyAttempts] as const,
+    [
+      TotpEnrollment,
+      InvalidMfaToken,
+      FactorNotAllowed,
+      StepUpRequired,
+      InvalidCode,
+      TooManyAttempts,
+    ] as const,
 });
 export const VerifyTotpAuthFactorChallengeResult = createUnionType({
   name: 'VerifyTotpAuthFactorChallengeResult',

@@ -10,8 +10,8 @@ import { InvalidInput, NotFound, parseInput } from '../shared/user-error.type.ts
 import { dueAt } from '../user/mfa-state.ts';
 import { readSubject, type Subject } from '../user/subject.ts';
 import { stateInputs } from '../user/user-view.ts';
-import { assertMayRunSteps } from './signin.access.ts';
 import { type Decision, decide, requiresEnrollment, type StepPurpose } from './decision.ts';
+import { assertMayRunSteps } from './signin.access.ts';
 import { type StartMfaInput, startOf } from './signin.input.ts';
 import { MfaDecision } from './signin.type.ts';
 import { newMfaToken } from './token.ts';
@@ -154,7 +154,11 @@ async function repeat(
   return { answer: withToken(context, again, token.text), kept };
 }
 
-function withToken(context: RequestContext, { decision, purpose }: KeptDecision, mfaToken: string | null): MfaDecision | NotFound {
+function withToken(
+  context: RequestContext,
+  { decision, purpose }: KeptDecision,
+  mfaToken: string | null,
+): MfaDecision | NotFound {
   if (decision === null) return notFound.answer;
   const page = purpose === 'CHALLENGE' ? 'challenge' : 'enroll';
   const pageUrl = mfaToken === null ? null : `${context.publicUrl}/mfa/${page}#token=${mfaToken}`;

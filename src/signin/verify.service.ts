@@ -2,7 +2,12 @@ import { type AuditEntry, auditInsert } from '../audit/audit.service.ts';
 import type { RequestContext } from '../caller/context.ts';
 import { countOf, rowOf, sql } from '../db/sql.ts';
 import { reservePendingAttempt } from '../factor/attempts.ts';
-import { FactorNotAllowed, InvalidCode, InvalidMfaToken, type TooManyAttempts } from '../factor/factor-error.type.ts';
+import {
+  FactorNotAllowed,
+  InvalidCode,
+  InvalidMfaToken,
+  type TooManyAttempts,
+} from '../factor/factor-error.type.ts';
 import type { FactorKind } from '../factor/factor-kind.ts';
 import { recoveryCode } from '../factor/recovery-code.ts';
 import type { PendingFactor, StoredFactor } from '../factor/rows.ts';
@@ -13,8 +18,11 @@ import type { StoredUser } from '../user/subject.ts';
 import { factorView } from '../user/user-view.ts';
 import { newRecoveryCode, putRecoveryCode } from './recovery-code-issue.ts';
 import { isOpen, openSession, openStep, type Session, type Step } from './session.ts';
+import type {
+  VerifyRecoveryCodeAuthFactorChallengeInput,
+  VerifyTotpAuthFactorChallengeInput,
+} from './signin.input.ts';
 import { FactorVerified } from './signin.type.ts';
-import type { VerifyRecoveryCodeAuthFactorChallengeInput, VerifyTotpAuthFactorChallengeInput } from './signin.input.ts';
 
 type Verified = FactorVerified | InvalidCode | TooManyAttempts | InvalidMfaToken | FactorNotAllowed;
 
@@ -66,7 +74,13 @@ async function challenge(
 }
 
 /** Once a recovery code has satisfied a step, the assertion says so, whatever follows. */
-const satisfy = (step: Step, tenantId: string, kind: FactorKind, now: Date, accepted: ReturnType<typeof sql>) => sql`
+const satisfy = (
+  step: Step,
+  tenantId: string,
+  kind: FactorKind,
+  now: Date,
+  accepted: ReturnType<typeof sql>,
+) => sql`
   update mfa_steps s set satisfied_by = case when s.satisfied_by = 'recovery' then 'recovery' else ${kind.amr} end
   where s.tenant_id = ${tenantId} and s.id = ${step.id} and ${isOpen('s', now)} and ${accepted}`;
 
@@ -93,10 +107,17 @@ async function confirm(
     const activated = await activate(context, session, begun, spends);
     if (activated !== null) {
       const factor = { ...begun, spent: spends, activatedAt: now, lastUsedAt: now };
-      return new FactorVerified(factorView(factor, cleared(user), effectivePolicy(tenant)), activated.recoveryCode);
+      return new FactorVerified(
+        factorView(factor, cleared(user), effectivePolicy(tenant)),
+        activated.recoveryCode,
+      );
     }
   }
-  const failed: AuditEntry = { ...about, action: 'mfa_challenge.failed', detail: { type: begun.type, pending: true } };
+  const failed: AuditEntry = {
+    ...about,
+    action: 'mfa_challenge.failed',
+    detail: { type: begun.type, pending: true },
+  };
   // The last wrong code takes the pending factor with it.
   await countOf(
     em,

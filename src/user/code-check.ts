@@ -110,7 +110,11 @@ function failureEvents(subject: Subject, kind: FactorKind, { failures, lockedUnt
     events.push({ ...about, action: 'mfa_user.locked', detail: { type: kind.type, until: lockedUntil } });
   }
   if (isDisabled(failures) && subject.factors[kind.type] !== undefined) {
-    events.push({ ...about, action: 'auth_factor.disabled', detail: { type: kind.type, failures: attemptsMax } });
+    events.push({
+      ...about,
+      action: 'auth_factor.disabled',
+      detail: { type: kind.type, failures: attemptsMax },
+    });
   }
   return events;
 }

@@ -1,5 +1,5 @@
-import { secondsAfter } from '../shared/clock.ts';
 import type { EffectivePolicyValues } from '../policy/effective-policy.ts';
+import { secondsAfter } from '../shared/clock.ts';
 import type { StoredUser } from './subject.ts';
 
 export const MfaState = {
@@ -42,8 +42,10 @@ export function isWithinGrace(policy: StateInputs['policy'], user: StateInputs['
 }
 
 /** When an enrollment that was required at a moment becomes due. */
-export const dueAt = ({ gracePeriodDays }: Pick<StateInputs['policy'], 'gracePeriodDays'>, requiredAt: Date): Date =>
-  secondsAfter(requiredAt, gracePeriodDays * daySeconds);
+export const dueAt = (
+  { gracePeriodDays }: Pick<StateInputs['policy'], 'gracePeriodDays'>,
+  requiredAt: Date,
+): Date => secondsAfter(requiredAt, gracePeriodDays * daySeconds);
 
 /** When the enrollment that is pending, or overdue, becomes or became due; null when the user was never asked. */
 export function enrollmentDueAt(inputs: StateInputs, now: Date): Date | null {

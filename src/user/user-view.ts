@@ -52,7 +52,11 @@ export const recoveryCodeState = ({ factors: { RECOVERY_CODE: factor } }: Subjec
   return isRedeemed(factor) ? 'USED' : 'ACTIVE';
 };
 
-export function factorView(factor: StoredFactor, user: StoredUser, policy: EffectivePolicyValues): AuthFactor {
+export function factorView(
+  factor: StoredFactor,
+  user: StoredUser,
+  policy: EffectivePolicyValues,
+): AuthFactor {
   const isOff = isDisabled(failuresOf[factor.type](user)) || isRedeemed(factor);
   return {
     id: factor.id,

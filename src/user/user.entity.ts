@@ -7,7 +7,14 @@ export const UserEntity = defineEntity({
   name: 'User',
   tableName: 'users',
   properties: {
-    tenant: () => p.manyToOne(TenantEntity).primary().mapToPk().columnType('text collate "C"').updateRule('no action').deleteRule('cascade'),
+    tenant: () =>
+      p
+        .manyToOne(TenantEntity)
+        .primary()
+        .mapToPk()
+        .columnType('text collate "C"')
+        .updateRule('no action')
+        .deleteRule('cascade'),
     id: text().primary(),
     /** Shown in the authenticator app, as the sign-in service last gave it. */
     accountName: text().nullable(),

@@ -1,10 +1,10 @@
 import DataLoader from 'dataloader';
 import { callerOf, type RequestContext } from '../caller/context.ts';
 import { rowOf, rowsOf, sql } from '../db/sql.ts';
+import { effectivePolicy } from '../policy/effective-policy.ts';
 import { type Connection, type PageArgs, toConnection } from '../shared/connection.ts';
 import { isId, isUserId } from '../shared/text.ts';
 import type { TenantRow } from '../tenancy/rows.ts';
-import { effectivePolicy } from '../policy/effective-policy.ts';
 import type { MfaState } from './mfa-state.ts';
 import { type Subject, type SubjectColumns, subjectColumns, toSubject } from './subject.ts';
 import type { UserRow } from './user.type.ts';
@@ -30,7 +30,9 @@ export const userLoader = (context: RequestContext): DataLoader<UserKey, UserRow
   new DataLoader(
     async (keys) => {
       context.onBatch('user', keys.length);
-      const possible = keys.filter(({ id, tenantId }) => isUserId(id) && (tenantId === null || isId(tenantId)));
+      const possible = keys.filter(
+        ({ id, tenantId }) => isUserId(id) && (tenantId === null || isId(tenantId)),
+      );
       const rows = possible.length === 0 ? [] : await readUsers(context, possible);
       const found = Map.groupBy(rows, (row) => JSON.stringify([row.userId, row.askedTenantId]));
       return keys.map(({ id, tenantId }) => {
@@ -84,7 +86,9 @@ export async function userPage(
     async () => {
       const row = await rowOf(
         em,
-        sql<{ count: number }>`select count(*)::int as count from users x where x.tenant_id = ${tenant.id} and ${inState}`,
+        sql<{
+          count: number;
+        }>`select count(*)::int as count from users x where x.tenant_id = ${tenant.id} and ${inState}`,
       );
       return row?.count ?? 0;
     },

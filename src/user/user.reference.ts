@@ -6,7 +6,10 @@ import { userLoader } from './user.loader.ts';
 export const userReferences = {
   User: {
     __resolveReference({ id, tenantId }: { id: string; tenantId?: string | null }, context: RequestContext) {
-      const user = { id: String(id), tenantId: tenantId == null ? callerOf(context).tenantId : String(tenantId) };
+      const user = {
+        id: String(id),
+        tenantId: tenantId == null ? callerOf(context).tenantId : String(tenantId),
+      };
       assertMayReadUser(callerOf(context), user);
       return context.once(userLoader).load(user);
     },

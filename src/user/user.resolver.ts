@@ -45,7 +45,8 @@ export class UserResolver {
   }
 
   @Mutation(() => DeleteAuthFactorResult, {
-    description: 'Deletes a factor: one of your own with a current code, or with auth-factor:delete one of others.',
+    description:
+      'Deletes a factor: one of your own with a current code, or with auth-factor:delete one of others.',
   })
   deleteAuthFactor(
     @Ctx() context: RequestContext,
@@ -57,12 +58,17 @@ export class UserResolver {
 
 @Resolver(() => Tenant)
 export class TenantUsersResolver {
-  @FieldResolver(() => UserConnection, { description: 'The users of the tenant that the service knows, ordered by id.' })
+  @FieldResolver(() => UserConnection, {
+    description: 'The users of the tenant that the service knows, ordered by id.',
+  })
   users(
     @Root() tenant: TenantRow,
     @Ctx() context: RequestContext,
     @Arg('first', () => Int, { defaultValue: 20, description: 'Size of the page: 1 to 100.' }) first: number,
-    @Arg('after', () => String, { nullable: true, description: 'Where to continue: an endCursor or cursor of the page before.' })
+    @Arg('after', () => String, {
+      nullable: true,
+      description: 'Where to continue: an endCursor or cursor of the page before.',
+    })
     after?: string | null,
     @Arg('filter', () => UserFilter, { nullable: true, description: 'Which users to list.' })
     filter?: UserFilter | null,
@@ -73,7 +79,10 @@ export class TenantUsersResolver {
 
 @Resolver(() => Viewer)
 export class ViewerMfaResolver {
-  @FieldResolver(() => UserMfa, { nullable: true, description: "The caller's own MFA; null unless it is a user of a tenant." })
+  @FieldResolver(() => UserMfa, {
+    nullable: true,
+    description: "The caller's own MFA; null unless it is a user of a tenant.",
+  })
   async mfa(@Ctx() context: RequestContext): Promise<UserMfa | null> {
     const { subject: id, tenantId } = callerOf(context);
     if (tenantId === null) return null;

@@ -1,6 +1,6 @@
 import { auditInsert } from '../audit/audit.service.ts';
 import { answer, callerOf, type RequestContext } from '../caller/context.ts';
-import { rowOf, type RawBuilder, sql } from '../db/sql.ts';
+import { type RawBuilder, rowOf, sql } from '../db/sql.ts';
 import { type InvalidCode, StepUpRequired, type TooManyAttempts } from '../factor/factor-error.type.ts';
 import type { AuthFactorType } from '../factor/rows.ts';
 import { totp } from '../factor/totp.ts';
@@ -80,7 +80,9 @@ function deletion({ clock }: RequestContext, { tenant, userId }: Subject, factor
   if (factor.isPending || factor.type === 'RECOVERY_CODE') {
     return {
       events,
-      statements: (allowed) => ({ removed: sql`delete from ${table} where ${ofUser} and id = ${factor.id}::uuid and ${allowed}` }),
+      statements: (allowed) => ({
+        removed: sql`delete from ${table} where ${ofUser} and id = ${factor.id}::uuid and ${allowed}`,
+      }),
       ...(factor.isPending ? {} : { onUser: sql`recovery_failures = 0, recovery_locked_until = null` }),
     };
   }

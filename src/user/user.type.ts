@@ -118,7 +118,10 @@ export class UserMfa {
   @Field(() => MfaExemption, { nullable: true, description: 'The exemption that is running, if one is.' })
   exemption!: MfaExemption | null;
 
-  @Field(() => DateTime, { nullable: true, description: 'Set while too many wrong codes hold the user back.' })
+  @Field(() => DateTime, {
+    nullable: true,
+    description: 'Set while too many wrong codes hold the user back.',
+  })
   lockedUntil!: Date | null;
 }
 
