@@ -72,12 +72,15 @@ function p256Key(seed: string, use: string): JWK {
 
 const seedFile = (folder: string): string => join(folder, 'seed');
 
-/** Null where there is none yet; one that can't be read is not made anew. */
-const readSeed = (folder: string): Promise<string | null> =>
-  readFile(seedFile(folder), 'utf8').catch((error: NodeJS.ErrnoException) => {
+/** @returns null where there is none yet @throws for one that is broken: a new one would open nothing */
+async function readSeed(folder: string): Promise<string | null> {
+  const seed = await readFile(seedFile(folder), 'utf8').catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return null;
     throw error;
   });
+  if (seed !== null && !/^[\w-]{43}$/.test(seed)) throw new Error(`${seedFile(folder)} is broken.`);
+  return seed;
+}
 
 /** Written beside and linked into place: whoever comes second reads the first one's, whole. */
 export async function ensureSeed(folder: string): Promise<string> {

@@ -22,7 +22,7 @@ export const AuthFactorEntity = defineEntity({
     id: p.uuid(),
     keyId: text().hidden(),
     /** TOTP: the sealed secret. Recovery code: its keyed digest. */
-    secret: p.type(Buffer).columnType('bytea').hidden().lazy(),
+    secret: p.blob().columnType('bytea').hidden().lazy(),
     /** TOTP: the last time step accepted. Recovery code: 1 once it was redeemed. It only grows. */
     spent: p.bigint('number').default(0),
     createdAt: moment(),
@@ -50,7 +50,7 @@ export const PendingAuthFactorEntity = defineEntity({
     /** The step it was begun in; '' for self-service. */
     stepId: text().default(''),
     keyId: text().hidden(),
-    secret: p.type(Buffer).columnType('bytea').hidden().lazy(),
+    secret: p.blob().columnType('bytea').hidden().lazy(),
     /** The active factor it may take the place of; null where there was none. */
     replaces: p.uuid().nullable(),
     /** Wrong codes so far. */

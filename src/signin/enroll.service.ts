@@ -1,7 +1,7 @@
 import QRCode from 'qrcode';
 import { type AuditEntry, auditInsert } from '../audit/audit.service.ts';
 import type { RequestContext } from '../caller/context.ts';
-import { countOf, type RawBuilder, rowOf, sql } from '../db/sql.ts';
+import { countOf, partsOf, type RawBuilder, rowOf, sql } from '../db/sql.ts';
 import {
   FactorNotAllowed,
   type InvalidCode,
@@ -108,15 +108,12 @@ async function carryOut(
     const result = await tryCode(context, subject, actor, totp, currentCode, effects);
     return 'spent' in result ? null : result;
   }
-  const statements = Object.entries(effects.statements(sql`true`)).map(
-    ([name, statement]) => sql`${sql.ref(name)} as (${statement}),`,
-  );
   await countOf(
     context.em,
     sql`with learned as (
         insert into users (tenant_id, id, created_at) values (${subject.tenant.id}, ${subject.userId}, ${context.clock.now()})
         on conflict (tenant_id, id) do ${effects.onUser ? sql`update set ${effects.onUser}` : sql`nothing`}),
-      ${sql.join(statements, sql` `)}
+      ${partsOf(effects.statements(sql`true`))}
       recorded as (${auditInsert(context, actor, effects.events)})
       select`,
   );

@@ -1,6 +1,6 @@
 import { type AuditEntry, auditInsert } from '../audit/audit.service.ts';
 import type { RequestContext } from '../caller/context.ts';
-import { countOf, rowOf, sql } from '../db/sql.ts';
+import { countOf, rowOf, type Statements, sql } from '../db/sql.ts';
 import { reservePendingAttempt } from '../factor/attempts.ts';
 import {
   FactorNotAllowed,
@@ -13,7 +13,7 @@ import { recoveryCode } from '../factor/recovery-code.ts';
 import type { PendingFactor, StoredFactor } from '../factor/rows.ts';
 import { totp } from '../factor/totp.ts';
 import { effectivePolicy } from '../policy/effective-policy.ts';
-import { type Statements, tryCode } from '../user/code-check.ts';
+import { tryCode } from '../user/code-check.ts';
 import type { StoredUser } from '../user/subject.ts';
 import { factorView } from '../user/user-view.ts';
 import { newRecoveryCode, putRecoveryCode } from './recovery-code-issue.ts';

@@ -1,6 +1,6 @@
 import { type AuditEntry, auditInsert } from '../audit/audit.service.ts';
 import type { RequestContext } from '../caller/context.ts';
-import { countOf, type RawBuilder, rowOf, sql } from '../db/sql.ts';
+import { countOf, partsOf, type RawBuilder, rowOf, type Statements, sql } from '../db/sql.ts';
 import { type Attempt, isDisabled, reserveAttempt, returnAttempt, wrongCode } from '../factor/attempts.ts';
 import type { InvalidCode, TooManyAttempts } from '../factor/factor-error.type.ts';
 import type { FactorKind, FactorUnderTest } from '../factor/factor-kind.ts';
@@ -9,19 +9,18 @@ import type { KeyRing } from '../shared/key-ring.ts';
 import { attemptsMax } from '../shared/limits.ts';
 import type { Subject } from './subject.ts';
 
-/** Statements by name, to be parts of one. */
-export type Statements = Record<string, RawBuilder<unknown>>;
-
 /** What an accepted code brings about, in the statement that spends it. */
 export interface Effects {
   /** @param accepted true where the code was spent by this very statement */
   statements(accepted: RawBuilder<unknown>): Statements;
+  /** The factor goes with its code; without this its row would be changed twice in one statement. */
+  removesFactor?: boolean;
   /** Assignments to the user's row; one statement changes a row only once. */
   onUser?: RawBuilder<unknown>;
   events: readonly AuditEntry[];
 }
 
-export const noEffects: Effects = { statements: () => ({}), events: [] };
+const noEffects: Effects = { statements: () => ({}), events: [] };
 
 /** A right code, spent. */
 export interface Accepted {
@@ -76,21 +75,18 @@ async function spend(
   effects: Effects,
 ): Promise<boolean> {
   const accepted = sql`exists (select from spent)`;
-  const further = Object.entries(effects.statements(accepted)).map(
-    ([name, statement]) => sql`${sql.ref(name)} as (${statement}),`,
-  );
+  const unspent = sql`tenant_id = ${tenantId} and user_id = ${userId} and type = ${kind.type} and id = ${id} and spent < ${spends}`;
+  const spending = effects.removesFactor
+    ? sql`delete from auth_factors where ${unspent}`
+    : sql`update auth_factors set spent = ${spends}, last_used_at = ${context.clock.now()} where ${unspent}`;
   const row = await rowOf(
     context.em,
     sql<{ accepted: boolean }>`
-      with spent as (
-        update auth_factors set spent = ${spends}, last_used_at = ${context.clock.now()}
-        where tenant_id = ${tenantId} and user_id = ${userId} and type = ${kind.type} and id = ${id} and spent < ${spends}
-        returning 1
-      ),
+      with spent as (${spending} returning 1),
       cleared as (
         update users set ${kind.onAccepted}${effects.onUser ? sql`, ${effects.onUser}` : sql``} where tenant_id = ${tenantId} and id = ${userId} and ${accepted}
       ),
-      ${sql.join(further, sql` `)}
+      ${partsOf(effects.statements(accepted))}
       recorded as (${auditInsert(context, actor, effects.events, accepted)})
       select ${accepted} as accepted`,
   );

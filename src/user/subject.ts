@@ -66,7 +66,7 @@ export type SubjectColumns = TenantColumns & {
 export const subjectColumns = (userId: RawBuilder<unknown>, now: Date): RawBuilder<SubjectColumns> => sql`
   ${tenantColumns}, ${userId} as "userId",
   (select to_jsonb(u) from users u where u.tenant_id = t.id and u.id = ${userId}) as "user",
-  (select jsonb_agg(to_jsonb(f)) from auth_factors f where f.tenant_id = t.id and f.user_id = ${userId}) as factors,
+  (select jsonb_agg(to_jsonb(f) order by f.type desc) from auth_factors f where f.tenant_id = t.id and f.user_id = ${userId}) as factors,
   (select jsonb_agg(to_jsonb(f)) from pending_auth_factors f
     where f.tenant_id = t.id and f.user_id = ${userId} and f.expires_at > ${now}) as pending`;
 

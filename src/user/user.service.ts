@@ -1,6 +1,6 @@
 import { auditInsert } from '../audit/audit.service.ts';
 import { answer, callerOf, type RequestContext } from '../caller/context.ts';
-import { type RawBuilder, rowOf, sql } from '../db/sql.ts';
+import { partsOf, type RawBuilder, rowOf, sql } from '../db/sql.ts';
 import { type InvalidCode, StepUpRequired, type TooManyAttempts } from '../factor/factor-error.type.ts';
 import type { AuthFactorType } from '../factor/rows.ts';
 import { totp } from '../factor/totp.ts';
@@ -30,15 +30,15 @@ export async function deleteAuthFactor(
   const found = await findFactor(context, input.id);
   if (found === null) return new NotFound('factor');
   const { subject, factor } = found;
-  const effects = deletion(context, subject, factor);
-  const self = isSelf(caller, { id: subject.userId, tenantId: subject.tenant.id });
-  if (!self && !caller.may('auth-factor:delete')) return new NotFound('factor');
-  if (self && !factor.isPending) {
+  const isOwn = isSelf(caller, { id: subject.userId, tenantId: subject.tenant.id });
+  if (!isOwn && !caller.may('auth-factor:delete')) return new NotFound('factor');
+  if (isOwn && !factor.isPending) {
     if (input.currentCode == null) return new StepUpRequired();
+    const effects = deletion(context, subject, factor, true);
     const result = await tryCode(context, subject, caller.subject, totp, input.currentCode, effects);
     if (!('spent' in result)) return result;
-  } else {
-    await carryOut(context, caller.subject, subject, effects);
+  } else if (!(await carryOut(context, caller.subject, subject, deletion(context, subject, factor, false)))) {
+    return new NotFound('factor');
   }
   const after = await readSubject(context.em, caller, subject.tenant.id, subject.userId, context.clock.now());
   return after === null ? new NotFound('factor') : new UserPayload(answer(context, toUserRow(after)));
@@ -65,57 +65,77 @@ async function findFactor(
   return subject && { subject, factor: { id: id.toLowerCase(), type: row.type, isPending: row.isPending } };
 }
 
-function deletion({ clock }: RequestContext, { tenant, userId }: Subject, factor: FoundFactor): Effects {
+/**
+ * What deleting a factor brings about.
+ * @param byCode whether a code of the authenticator, spent in the same statement, proves who deletes
+ */
+function deletion(
+  { clock }: RequestContext,
+  { tenant, userId }: Subject,
+  factor: FoundFactor,
+  byCode: boolean,
+): Effects {
   const ofUser = sql`tenant_id = ${tenant.id} and user_id = ${userId}`;
-  const events = [
-    {
-      action: 'auth_factor.removed' as const,
-      applicationId: tenant.applicationId,
-      tenantId: tenant.id,
-      userId,
-      detail: { type: factor.type, factorId: factor.id, ...(factor.isPending && { pending: true }) },
-    },
-  ];
-  const table = sql.table(factor.isPending ? 'pending_auth_factors' : 'auth_factors');
-  if (factor.isPending || factor.type === 'RECOVERY_CODE') {
+  const about = { applicationId: tenant.applicationId, tenantId: tenant.id, userId };
+  const detail = { type: factor.type, factorId: factor.id, ...(factor.isPending && { pending: true }) };
+  const events = [{ ...about, action: 'auth_factor.removed' as const, detail }];
+  if (factor.isPending) {
     return {
       events,
-      statements: (allowed) => ({
-        removed: sql`delete from ${table} where ${ofUser} and id = ${factor.id}::uuid and ${allowed}`,
+      statements: () => ({
+        removed: sql`delete from pending_auth_factors where ${ofUser} and id = ${factor.id}::uuid returning 1`,
       }),
-      ...(factor.isPending ? {} : { onUser: sql`recovery_failures = 0, recovery_locked_until = null` }),
+    };
+  }
+  const noRecoveryFailures = sql`recovery_failures = 0, recovery_locked_until = null`;
+  if (factor.type === 'RECOVERY_CODE') {
+    return {
+      events,
+      onUser: noRecoveryFailures,
+      statements: (allowed) => ({
+        removed: sql`delete from auth_factors where ${ofUser} and id = ${factor.id}::uuid and ${allowed} returning 1`,
+      }),
     };
   }
   return {
     events,
-    statements: (allowed) => clearedMfa(ofUser, clock.now(), allowed),
-    onUser: sql`recovery_failures = 0, recovery_locked_until = null`,
+    removesFactor: true,
+    // A code that is accepted clears the counters of its kind by itself.
+    onUser: byCode
+      ? noRecoveryFailures
+      : sql`${noRecoveryFailures}, totp_failures = 0, totp_locked_until = null`,
+    statements: (allowed) =>
+      clearedMfa(ofUser, clock.now(), byCode ? sql`type <> 'TOTP'` : sql`true`, allowed),
   };
 }
 
-/** Everything that a user has of MFA, but the counters: factors, what was begun, open steps. */
-export const clearedMfa = (ofUser: RawBuilder<unknown>, now: Date, allowed: RawBuilder<unknown>) => ({
-  removed: sql`delete from auth_factors where ${ofUser} and ${allowed}`,
+/** All that a user has of MFA: factors, what was begun, open steps. */
+const clearedMfa = (
+  ofUser: RawBuilder<unknown>,
+  now: Date,
+  factors: RawBuilder<unknown>,
+  allowed: RawBuilder<unknown>,
+) => ({
+  removed: sql`delete from auth_factors where ${ofUser} and ${factors} and ${allowed} returning 1`,
   pending_gone: sql`delete from pending_auth_factors where ${ofUser} and ${allowed}`,
   steps_ended: sql`update mfa_steps set ended_at = ${now} where ${ofUser} and finished_at is null and ended_at is null and ${allowed}`,
 });
 
+/** Carries a deletion out by the right of the caller. @returns false when somebody else was first */
 async function carryOut(
   context: RequestContext,
   actor: string,
   { tenant, userId }: Subject,
   effects: Effects,
-): Promise<void> {
-  const always = sql`true`;
-  const statements = Object.entries(effects.statements(always)).map(
-    ([name, statement]) => sql`${sql.ref(name)} as (${statement}),`,
-  );
-  const onUser = effects.onUser
-    ? sql`cleared as (update users set ${effects.onUser}, totp_failures = 0, totp_locked_until = null where tenant_id = ${tenant.id} and id = ${userId}),`
+): Promise<boolean> {
+  const removed = sql`exists (select from removed)`;
+  const cleared = effects.onUser
+    ? sql`cleared as (update users set ${effects.onUser} where tenant_id = ${tenant.id} and id = ${userId}),`
     : sql``;
-  await rowOf(
+  const row = await rowOf(
     context.em,
-    sql`with ${sql.join(statements, sql` `)} ${onUser}
-      recorded as (${auditInsert(context, actor, effects.events)}) select 1`,
+    sql<{ removed: boolean }>`with ${partsOf(effects.statements(sql`true`))} ${cleared}
+      recorded as (${auditInsert(context, actor, effects.events, removed)}) select ${removed} as removed`,
   );
+  return row?.removed ?? false;
 }

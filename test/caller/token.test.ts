@@ -191,7 +191,7 @@ describe('a mistake', () => {
     async (content) => {
       const broken = await mkdtemp(join(folder, 'broken-'));
       await mkdir(join(broken, '.cufflink'));
-      await writeFile(join(broken, '.cufflink', 'signing-key.json'), content);
+      await writeFile(join(broken, '.cufflink', 'seed'), content);
       const { code, out, error } = await run(['admin'], {}, broken);
       expect({ code, out }).toEqual({ code: 1, out: '' });
       expect(error).toMatch(/^The key in \.cufflink\/ can't be read: delete it and restart the server\./);
