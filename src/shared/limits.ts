@@ -36,6 +36,9 @@ export const repeatsMax = 100;
 /** One per field answered, multiplied by the size of the list it stands in. */
 export const costMax = 25_000;
 
+/** Codes of a factor that one request may carry (security.md THR-2). */
+export const codesMax = 1;
+
 // --- time (security.md REL-2: every call answers within 3 s) ------------------------------------
 export const connectTimeoutMs = 1_000;
 export const lockTimeoutMs = 1_500;
