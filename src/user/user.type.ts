@@ -167,7 +167,7 @@ export class DeleteAuthFactorInput {
 
   @Field(() => String, {
     nullable: true,
-    description: 'A current code of the active authenticator; needed for a factor of one’s own.',
+    description: "A current code of the active authenticator; needed for a factor of one's own.",
   })
   currentCode?: string | null;
 }
