@@ -9,8 +9,9 @@ import type { Caller } from './caller/caller.ts';
 import { createContext } from './context.ts';
 import type { Database } from './db/connection.ts';
 import { createApollo } from './http/apollo.ts';
-import { addErrorAnswers } from './http/error-answers.ts';
+import { addErrorAnswers, answerBadAddress, answerBadHttp } from './http/error-answers.ts';
 import { createMetrics } from './http/metrics.ts';
+import { databaseReadiness } from './http/readiness.ts';
 import { createSchema } from './schema.ts';
 import type { Clock } from './shared/clock.ts';
 import type { Ids } from './shared/ids.ts';
@@ -55,6 +56,8 @@ export async function createServer(deps: ServerDeps): Promise<Server> {
     keepAliveTimeout: 65_000,
     forceCloseConnections: 'idle',
     return503OnClosing: false,
+    frameworkErrors: answerBadAddress,
+    clientErrorHandler: answerBadHttp,
     genReqId: requestIdOf,
     logger: {
       level: deps.logLevel,
@@ -65,7 +68,11 @@ export async function createServer(deps: ServerDeps): Promise<Server> {
       },
     },
   });
+  // Fastify would take text/plain, which a foreign page can send without asking first.
+  app.removeContentTypeParser('text/plain');
   const state = { draining: false };
+  const readiness = databaseReadiness(deps.database.pool);
+  app.addHook('onClose', () => readiness.close());
   const metrics = createMetrics(deps.database.pool);
   const apollo = createApollo({
     schema: createSchema({ introspection: deps.introspection }),
@@ -81,6 +88,7 @@ export async function createServer(deps: ServerDeps): Promise<Server> {
   app.route({
     method: 'POST',
     url: '/graphql',
+    handlerTimeout: limits.answerMsMax,
     // Before the body is read: a bad token costs nothing more.
     onRequest: async (request) => {
       request.caller = await deps.authenticate(request.headers.authorization);
@@ -100,8 +108,9 @@ export async function createServer(deps: ServerDeps): Promise<Server> {
   });
   app.get('/health/live', quiet, async () => ({ status: 'ok' }));
   app.get('/health/ready', quiet, async (_request, reply) => {
-    const reason = state.draining ? 'draining' : await databaseTrouble(deps.database);
-    return reason === null ? { status: 'ok' } : reply.code(503).send({ status: 'unavailable', reason });
+    const unready = (reason: string) => reply.code(503).send({ status: 'unavailable', reason });
+    if (state.draining) return unready('draining');
+    return (await readiness.isDatabaseReady()) ? { status: 'ok' } : unready('database');
   });
   app.get('/metrics', quiet, async (_request, reply) =>
     reply.type(metrics.registry.contentType).send(await metrics.registry.metrics()),
@@ -160,15 +169,6 @@ async function addLoadShedding(app: FastifyInstance): Promise<void> {
       }
     },
   });
-}
-
-async function databaseTrouble({ pool }: Database): Promise<string | null> {
-  try {
-    await pool.query('select 1');
-    return null;
-  } catch {
-    return 'database';
-  }
 }
 
 async function stop(

@@ -11,7 +11,8 @@ import { type ErrorCode, errorStatus } from '../shared/errors.ts';
 import { tokensMax } from '../shared/limits.ts';
 import { logError, maskError } from './format-error.ts';
 import type { Metrics } from './metrics.ts';
-import { assertWithinLimits, readsSchema } from './operation-limits.ts';
+import { assertWithinLimits, DocumentLimitsRule, readsSchema } from './operation-limits.ts';
+import { variablesOf } from './variables.ts';
 
 export interface ApolloOptions {
   schema: GraphQLSchema;
@@ -39,7 +40,7 @@ export function createApollo({
     nodeEnv: 'production',
     parseOptions: { maxTokens: tokensMax },
     validationOptions: { maxErrors: 5 },
-    validationRules: [MaxIntrospectionDepthRule],
+    validationRules: [DocumentLimitsRule, MaxIntrospectionDepthRule],
     formatError: maskError,
     plugins: [
       ApolloServerPluginCacheControlDisabled(),
@@ -58,7 +59,8 @@ const limitsPlugin = (schema: GraphQLSchema, introspection: boolean): ApolloServ
       async didResolveOperation({ document, operation, request, contextValue }) {
         if (operation === undefined) return;
         if (readsSchema(document, operation)) assertMayReadSchema(contextValue, introspection);
-        assertWithinLimits(schema, document, operation, request.variables ?? {});
+        const variables = variablesOf(schema, operation, request.variables ?? {});
+        assertWithinLimits(schema, document, operation, variables);
       },
     };
   },
@@ -76,9 +78,11 @@ const answerPlugin = (metrics: Metrics): ApolloServerPlugin<RequestContext> => (
         if (response.body.kind !== 'single') return;
         const { singleResult } = response.body;
         if (singleResult.errors) {
-          response.http.status = statusOf(
+          const status = statusOf(
             singleResult.errors.map((error) => error.extensions?.['code'] as ErrorCode),
           );
+          if (status === errorStatus.UNAUTHENTICATED) response.http.headers.set('www-authenticate', 'Bearer');
+          response.http.status = status;
         }
         metrics.operation(operationName, response.http.status ?? 200, (performance.now() - startedAt) / 1000);
       },

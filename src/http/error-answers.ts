@@ -1,4 +1,5 @@
-import type { FastifyError, FastifyInstance, FastifyReply } from 'fastify';
+import type { Socket } from 'node:net';
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import {
   ApiError,
   type ErrorCode,
@@ -16,6 +17,41 @@ declare module 'fastify' {
   }
 }
 
+const nothingHere = { message: 'There is nothing at this address.' };
+
+/** For answers that no hook of ours sees. */
+const bareHeaders = {
+  'content-type': 'application/json; charset=utf-8',
+  'cache-control': 'no-store',
+  'content-security-policy': "default-src 'none';frame-ancestors 'none'",
+  'x-content-type-options': 'nosniff',
+};
+
+/** An address that is none, e.g. with a broken escape. */
+export function answerBadAddress(_error: FastifyError, _request: FastifyRequest, reply: FastifyReply): void {
+  reply.headers(bareHeaders).code(404).send(nothingHere);
+}
+
+/** Bytes that are no HTTP, or headers that are too long or too late; there is no request to answer. */
+export function answerBadHttp(error: { code?: string }, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || socket.destroyed || !socket.writable) return;
+  const [status, message] =
+    error.code === 'HPE_HEADER_OVERFLOW'
+      ? ['431 Request Header Fields Too Large', 'The headers are too large.']
+      : error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
+        ? ['408 Request Timeout', 'The request took too long to arrive.']
+        : ['400 Bad Request', 'This is no HTTP request.'];
+  const body = JSON.stringify({ message });
+  const headers = Object.entries({
+    ...bareHeaders,
+    connection: 'close',
+    'content-length': String(body.length),
+  });
+  socket.end(
+    `HTTP/1.1 ${status}\r\n${headers.map((header) => header.join(': ')).join('\r\n')}\r\n\r\n${body}`,
+  );
+}
+
 /** What fails before GraphQL is reached is answered in GraphQL's form all the same. */
 export function addErrorAnswers(app: FastifyInstance): void {
   app.decorateReply('methodNotAllowed', function (this: FastifyReply) {
@@ -24,9 +60,7 @@ export function addErrorAnswers(app: FastifyInstance): void {
   app.decorateReply('unavailable', function (this: FastifyReply) {
     return answer(this, 'UNAVAILABLE', unavailable().message);
   });
-  app.setNotFoundHandler((_request, reply) =>
-    reply.code(404).send({ message: 'There is nothing at this address.' }),
-  );
+  app.setNotFoundHandler((_request, reply) => reply.code(404).send(nothingHere));
   app.setErrorHandler((error: FastifyError, request, reply) => {
     if (error instanceof ApiError) {
       if (error.code === 'UNAUTHENTICATED') reply.header('www-authenticate', 'Bearer');
@@ -35,6 +69,9 @@ export function addErrorAnswers(app: FastifyInstance): void {
       return answer(reply, error.code, error.message);
     }
     switch (error.code) {
+      case 'FST_ERR_HANDLER_TIMEOUT':
+        request.log.warn('answered too late');
+        return answer(reply, 'UNAVAILABLE', unavailable().message);
       case 'FST_ERR_CTP_BODY_TOO_LARGE':
         return answer(
           reply,

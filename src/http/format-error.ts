@@ -1,7 +1,14 @@
 import { ApolloServerErrorCode } from '@apollo/server/errors';
 import { GraphQLError, type GraphQLFormattedError } from 'graphql';
 import type { Log } from '../caller/context.ts';
-import { ApiError, type ErrorCode, isDatabaseUnavailable, unavailable } from '../shared/errors.ts';
+import {
+  ApiError,
+  badInput,
+  type ErrorCode,
+  isDatabaseUnavailable,
+  limitExceeded,
+  unavailable,
+} from '../shared/errors.ts';
 import { tokensMax } from '../shared/limits.ts';
 
 /*
@@ -11,42 +18,53 @@ import { tokensMax } from '../shared/limits.ts';
 
 /** Turns whatever was thrown into what the client sees. */
 export function maskError(formatted: GraphQLFormattedError, thrown: unknown): GraphQLFormattedError {
-  const place = {
-    ...(formatted.locations && { locations: formatted.locations }),
-    ...(formatted.path && { path: formatted.path }),
-  };
-  const answer = (code: ErrorCode, message: string) => ({ message, ...place, extensions: { code } });
+  const { locations, path } = formatted;
+  const { code, message } = codeAndMessage(formatted, thrown);
+  return { message, ...(locations && { locations }), ...(path && { path }), extensions: { code } };
+}
 
+function codeAndMessage(
+  { message, extensions }: GraphQLFormattedError,
+  thrown: unknown,
+): { code: ErrorCode; message: string } {
   const own = ownError(thrown);
-  if (own !== null) return answer(own.code, own.message);
-  if (isDatabaseUnavailable(rootCause(thrown))) return answer('UNAVAILABLE', unavailable().message);
-  switch (formatted.extensions?.['code']) {
+  if (own !== null) return own;
+  if (isDatabaseUnavailable(rootCause(thrown))) return unavailable();
+  switch (extensions?.['code']) {
     case ApolloServerErrorCode.GRAPHQL_PARSE_FAILED:
-      return /contains more than \d+ tokens/.test(formatted.message)
-        ? answer(
-            'LIMIT_EXCEEDED',
-            `The document has more than ${tokensMax} tokens. Ask for less, or split it.`,
-          )
-        : answer('GRAPHQL_PARSE_FAILED', parseMessage(formatted.message));
+      // graphql-js itself says "more that".
+      return /contains more tha[nt] \d+ tokens/.test(message)
+        ? limitExceeded(`The document has more than ${tokensMax} tokens. Ask for less, or split it.`)
+        : { code: 'GRAPHQL_PARSE_FAILED', message: parseMessage(message) };
     case ApolloServerErrorCode.GRAPHQL_VALIDATION_FAILED:
-      return answer('GRAPHQL_VALIDATION_FAILED', validationMessage(formatted.message));
+      return /^Maximum introspection depth exceeded/.test(message)
+        ? limitExceeded(
+            'The introspection nests its lists too deeply; the standard introspection query fits.',
+          )
+        : { code: 'GRAPHQL_VALIDATION_FAILED', message: validationMessage(message) };
     case ApolloServerErrorCode.BAD_USER_INPUT:
-      return answer('BAD_USER_INPUT', inputMessage(formatted.message));
+      return badInput('A variable does not fit its type.');
     case ApolloServerErrorCode.OPERATION_RESOLUTION_FAILURE:
-      return answer(
-        'OPERATION_RESOLUTION_FAILURE',
-        'Name the one operation of the document to run in operationName.',
-      );
+      return {
+        code: 'OPERATION_RESOLUTION_FAILURE',
+        message: 'Name the one operation of the document to run in operationName.',
+      };
+    case ApolloServerErrorCode.PERSISTED_QUERY_NOT_SUPPORTED:
+      return {
+        code: 'PERSISTED_QUERY_NOT_SUPPORTED',
+        message: 'Persisted queries are not served; send the document itself as `query`.',
+      };
     case ApolloServerErrorCode.BAD_REQUEST:
-      return answer(
-        'BAD_REQUEST',
-        'The request must be one JSON object with `query` as text and, optionally, `variables` as an object and `operationName` as text.',
-      );
+      return {
+        code: 'BAD_REQUEST',
+        message:
+          'The request must be one JSON object with `query` as text and, optionally, `variables` as an object and `operationName` as text, and accept JSON as the answer.',
+      };
     default:
-      return answer(
-        'INTERNAL_SERVER_ERROR',
-        'Something went wrong on our side; it is logged under the x-request-id of this answer.',
-      );
+      return {
+        code: 'INTERNAL_SERVER_ERROR',
+        message: 'Something went wrong on our side; it is logged under the x-request-id of this answer.',
+      };
   }
 }
 
@@ -59,9 +77,18 @@ export function logError(thrown: unknown, log: Log): void {
   }
   const cause = rootCause(thrown);
   if (isDatabaseUnavailable(cause)) log.warn({ err: loggable(cause) }, 'database unavailable');
-  // What graphql-js itself throws is about the document.
-  else if (!(cause instanceof GraphQLError)) log.error({ err: loggable(cause) }, 'unexpected error');
+  // What Apollo gave a code is about the request; the rest of graphql-js' errors, about our answer.
+  else if (!(cause instanceof GraphQLError) || codeOf(thrown) === undefined) {
+    log.error({ err: loggable(cause), path: pathOf(thrown) }, 'unexpected error');
+  }
 }
+
+const codeOf = (thrown: unknown): unknown =>
+  thrown instanceof GraphQLError ? thrown.extensions['code'] : undefined;
+
+/** Where in the answer: names of the document, and positions. */
+const pathOf = (thrown: unknown): string | undefined =>
+  thrown instanceof GraphQLError ? thrown.path?.join('.') : undefined;
 
 /** Finds an error of ours under the wrappers that graphql-js puts around it. */
 function ownError(thrown: unknown): ApiError | null {
@@ -78,7 +105,10 @@ function rootCause(thrown: unknown): unknown {
   return error;
 }
 
-/** A database error's message and detail can carry values of a row; its name, code and stack's frames can't. */
+/**
+ * A database error's message and detail can carry values of a row, its name, code and stack's frames
+ * can't; graphql-js' messages repeat a value behind a colon.
+ */
 export function loggable(error: unknown): object {
   if (!(error instanceof Error)) return { type: typeof error };
   const { code, constraint, table, routine } = error as unknown as Record<string, unknown>;
@@ -89,7 +119,11 @@ export function loggable(error: unknown): object {
   const isDatabases = typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code);
   return {
     type: error.name,
-    message: isDatabases ? undefined : error.message,
+    message: isDatabases
+      ? undefined
+      : error instanceof GraphQLError
+        ? error.message.replace(/:.*/s, '')
+        : error.message,
     code,
     constraint,
     table,
@@ -100,20 +134,30 @@ export function loggable(error: unknown): object {
 
 // --- graphql-js' messages, without values --------------------------------------------------------
 
-/** Syntax errors name what was found; a string, number or character found is a value. */
+const token = '(?:Name|Int|Float|String|BlockString|<EOF>|"[^"]{1,8}")';
+const expectation = new RegExp(`^Syntax Error: (?:Expected (${token}), found|Unexpected) (${token})`);
+
+/** A syntax error names what was found; of a name, string, number or character only its kind may leave. */
 function parseMessage(message: string): string {
-  return message
-    .replace(/\b(String|BlockString|Int|Float|Name) ".*$/s, '$1.')
-    .replace(/\b(character|sequence|got): .*$/s, '$1.');
+  const [, expected, found] = expectation.exec(message) ?? [];
+  if (expected !== undefined) return `Syntax Error: Expected ${expected}, found ${found}.`;
+  if (found !== undefined) return `Syntax Error: Unexpected ${found}.`;
+  // Of the lexer: words of its own, then what was found in quotes, brackets or behind a colon.
+  const words = /^Syntax Error: [\w ,-]+/.exec(message)?.[0].replace(/ (?:but got)?$/, '');
+  return `${words?.trimEnd() ?? 'Syntax Error'}.`;
 }
 
-/** Validation errors name types, fields and arguments of the document; literals are values. */
+/**
+ * Validation errors that leave as they are: they name types, fields, arguments, fragments and
+ * variables of the document. Those that can repeat a literal are told anew by `literalMessage`.
+ */
 const validationMessages: readonly RegExp[] = [
-  /^Cannot query field "\w+" on type "\w+"/,
+  /^Cannot query field "\w+" on type "\w+"\./,
   /^Unknown (argument|directive|fragment|type) "@?\w+"/,
-  /^Field "[\w.]+" (of type|must not have|must have|argument|of required type|is not defined|conflict)/,
-  /^Fields "\w+" conflict/,
-  /^Variable "\$\w+" (is not defined|is never used|of type|cannot be|of required type)/,
+  /^Field "\w+" (of type "[\w![\]]+" must have|must not have|argument "\w+" of type)/,
+  /^Field "[\w.]+" (of required type "[\w![\]]+" was not provided|is not defined by type)/,
+  /^Fields "\w+" conflict because/,
+  /^Variable "\$\w+" (is not defined|is never used|of type|cannot be|is of type)/,
   /^Fragment "\w+" (is never used|cannot be spread|cannot condition)/,
   /^Fragment cannot (be spread|condition)/,
   /^Cannot spread fragment "\w+"/,
@@ -121,48 +165,25 @@ const validationMessages: readonly RegExp[] = [
   /^This anonymous operation must be the only/,
   /^Directive "@\w+"/,
   /^The directive "@\w+"/,
-  /^Argument "\w+"/,
-  /^Subscription/,
+  /^The \w+ definition is not executable/,
   /^Schema is not configured/,
-  /^Maximum introspection depth exceeded/,
   /^Too many validation errors/,
 ];
 
 function validationMessage(message: string): string {
   const plain = message.replace(/ ?Did you mean .*$/s, '');
-  const literal = literalMessage(plain);
-  if (literal !== null) return literal;
-  return validationMessages.some((pattern) => pattern.test(plain)) && !/found /.test(plain)
-    ? plain
-    : 'The document does not fit the schema.';
+  if (validationMessages.some((pattern) => pattern.test(plain))) return plain;
+  return literalMessage(plain) ?? 'The document does not fit the schema.';
 }
 
-/** A literal or variable of the wrong type: says which type was expected. */
+/** A literal of the wrong type: says which type was expected, in the schema's words. */
 function literalMessage(message: string): string | null {
-  const scalar = /(?:^|; )(\w+) (?:cannot represent|must be)/.exec(message);
-  if (scalar) return `Expected a value of type ${scalar[1]}.`;
-  const expected = /(?:^|; )Expected (?:value of |non-nullable )?type "([\w![\]]+)"/.exec(message);
-  if (expected) return `Expected a value of type ${expected[1]}.`;
-  const enumeration = /does not exist in "(\w+)" enum/.exec(message);
-  if (enumeration) return `Expected a value of the enum ${enumeration[1]}.`;
-  return null;
-}
-
-/** Variables that do not fit: names the variable, the place in it, and what belongs there. */
-function inputMessage(message: string): string {
-  const missing =
-    /^Variable "(\$\w+)" of (?:required|non-null) type "([\w![\]]+)" (?:was not provided|must not be null)/.exec(
-      message,
-    );
-  if (missing) return `Variable "${missing[1]}" of type ${missing[2]} is required.`;
-  const variable = /^Variable "(\$\w+)" got invalid value/.exec(message)?.[1];
-  if (variable === undefined) return literalMessage(message) ?? 'An argument has the wrong type.';
-  const place = /" at "([\w.[\]]{1,200})"; |\S at "([\w.[\]]{1,200})"; /.exec(message);
-  const at = place ? ` at "${place[1] ?? place[2]}"` : '';
-  const field =
-    /; (Field "\w+" (?:of required type "[\w![\]]+" was not provided|is not defined by type "\w+"))/.exec(
-      message,
-    );
-  const reason = field ? `${field[1]}.` : (literalMessage(message) ?? 'it has the wrong type.');
-  return `Variable "${variable}" does not fit${at}: ${reason}`;
+  const type =
+    /^Expected value of type "([\w![\]]+)"/.exec(message)?.[1] ??
+    /^(\w+) cannot represent/.exec(message)?.[1];
+  if (type !== undefined) return `Expected a value of type ${type}.`;
+  const enumeration =
+    /^Enum "(\w+)" cannot represent/.exec(message)?.[1] ??
+    /^Value "\w*" does not exist in "(\w+)" enum/.exec(message)?.[1];
+  return enumeration === undefined ? null : `Expected a value of the enum ${enumeration}.`;
 }

@@ -8,6 +8,7 @@ export const errorStatus = {
   GRAPHQL_PARSE_FAILED: 400,
   GRAPHQL_VALIDATION_FAILED: 400,
   OPERATION_RESOLUTION_FAILURE: 400,
+  PERSISTED_QUERY_NOT_SUPPORTED: 400,
   BAD_REQUEST: 400,
   BAD_USER_INPUT: 400,
   /** A document that asks for too much: depth, cost, aliases, directives, tokens, list sizes. */

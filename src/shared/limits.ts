@@ -19,7 +19,7 @@ export const listIdsMax = 200;
 export const representationsMax = 200;
 /** Bytes of a request body. */
 export const bodyBytesMax = 100 * 1024;
-/** Lexer tokens of a document; a full introspection query has about 350. */
+/** Lexer tokens of a document; a full introspection query has about 200, 200 representations 1,600. */
 export const tokensMax = 2_000;
 /** Selection depth; the deepest operation of the contract's clients is 9, introspection's is 15. */
 export const depthMax = 16;
@@ -29,8 +29,10 @@ export const rootFieldsMax = 20;
 export const aliasesMax = 50;
 /** Directives that a client writes on one operation, fragments included. */
 export const directivesMax = 20;
-/** Fields visited when every fragment is written out: bounds the check itself. */
-export const fieldsVisitedMax = 5_000;
+/** Fields and fragments of one operation when every fragment is written out: bounds the check itself. */
+export const fieldsMax = 2_000;
+/** Fields that stand twice beside each other, under one name: graphql-js compares each with each. */
+export const repeatsMax = 100;
 /** One per field answered, multiplied by the size of the list it stands in. */
 export const costMax = 25_000;
 
@@ -42,6 +44,10 @@ export const statementTimeoutMs = 2_000;
 export const queryTimeoutMs = 2_500;
 export const idleInTransactionTimeoutMs = 3_000;
 export const requestTimeoutMs = 10_000;
+/** From a request's head to its answer; then UNAVAILABLE. Statements end by themselves at about the same time. */
+export const answerMsMax = 2_900;
+/** A database that takes longer to say `select 1` is no ready one. */
+export const readinessTimeoutMs = 1_000;
 export const poolConnectionsMax = 20;
 
 // --- callers (security.md JWT-1, JWT-2) ---------------------------------------------------------
