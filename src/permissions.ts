@@ -77,7 +77,12 @@ export interface PermissionOptions {
   introspection: boolean;
 }
 
-export const permissionMap = ({ introspection }: PermissionOptions) => ({
+type Rule = ReturnType<typeof when> | typeof allow;
+
+/** By type, the rule of each field, or one rule for all of them. */
+export type PermissionMap = Record<string, Rule | Record<string, Rule>>;
+
+export const permissionMap = ({ introspection }: PermissionOptions): PermissionMap => ({
   Query: {
     viewer: authenticated,
     application: when(assertMayReadApplications),
@@ -137,8 +142,7 @@ export const permissionMap = ({ introspection }: PermissionOptions) => ({
 type Middleware = Record<string, Record<string, unknown>>;
 
 /** Puts the map before the schema's resolvers. Fields whose rule is `allow` are left unwrapped: they cost nothing. */
-export function guarded(schema: GraphQLSchema, options: PermissionOptions): GraphQLSchema {
-  const rules = permissionMap(options);
+export function guarded(schema: GraphQLSchema, rules: PermissionMap): GraphQLSchema {
   const generator = shield<unknown, RequestContext>(rules as IRules, {
     fallbackRule: deny,
     fallbackError: forbidden('This is not allowed.'),

@@ -1,10 +1,18 @@
 import { buildSubgraphSchema, type GraphQLResolverMap } from '@apollo/subgraph';
 import { printSchemaWithDirectives } from '@graphql-tools/utils';
-import { type GraphQLSchema, parse, specifiedDirectives } from 'graphql';
+import {
+  defaultFieldResolver,
+  type GraphQLFieldResolver,
+  type GraphQLObjectType,
+  type GraphQLSchema,
+  parse,
+  specifiedDirectives,
+} from 'graphql';
 import { buildSchemaSync, createResolversMap } from 'type-graphql';
-import { guarded, type PermissionOptions } from './permissions.ts';
+import { guarded, type PermissionOptions, permissionMap } from './permissions.ts';
 import { ApplicationPolicyResolver, PolicyResolver, TenantPolicyResolver } from './policy/policy.resolver.ts';
 import { DateTime } from './shared/date-time.ts';
+import { assertRepresentations } from './shared/representations.ts';
 import { tenancyReferences } from './tenancy/tenancy.reference.ts';
 import { ApplicationTenantsResolver, TenancyResolver } from './tenancy/tenancy.resolver.ts';
 
@@ -12,7 +20,7 @@ const federationLink = `extend schema
   @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key", "@shareable", "@external", "@inaccessible", "@tag"])`;
 
 function typeGraphQlSchema(): GraphQLSchema {
-  return buildSchemaSync({
+  const schema = buildSchemaSync({
     resolvers: [
       TenancyResolver,
       ApplicationTenantsResolver,
@@ -25,6 +33,17 @@ function typeGraphQlSchema(): GraphQLSchema {
     // Inputs are checked by the services, which answer InvalidInput rather than throw.
     validate: false,
   });
+  // type-graphql has no place for these two.
+  describe(
+    schema.getQueryType(),
+    'What can be read. What a caller may not see answers as what does not exist.',
+  );
+  describe(schema.getMutationType(), 'What can be changed. Expected failures are answered as data.');
+  return schema;
+}
+
+function describe(type: GraphQLObjectType | null | undefined, description: string): void {
+  if (type) type.description = description;
 }
 
 /** The subgraph's SDL, as committed in schema/schema.graphql. */
@@ -33,11 +52,25 @@ export function printSdl(): string {
   return `${federationLink}\n\n${sdl.trim()}\n`;
 }
 
-/** The schema that is served: a Federation 2 subgraph behind the permission map. */
-export function createSchema(options: PermissionOptions): GraphQLSchema {
+/** The Federation 2 subgraph, before anything guards it. */
+export function subgraphSchema(): GraphQLSchema {
   const resolvers: GraphQLResolverMap = createResolversMap(typeGraphQlSchema()) as GraphQLResolverMap;
   for (const [type, reference] of Object.entries(tenancyReferences)) {
     resolvers[type] = { ...(resolvers[type] as object), ...reference };
   }
-  return guarded(buildSubgraphSchema([{ typeDefs: parse(printSdl()), resolvers }]), options);
+  const schema = buildSubgraphSchema([{ typeDefs: parse(printSdl()), resolvers }]);
+  const entities = schema.getQueryType()?.getFields()['_entities'];
+  if (entities) entities.resolve = checkingRepresentations(entities.resolve ?? defaultFieldResolver);
+  return schema;
 }
+
+const checkingRepresentations =
+  (resolve: GraphQLFieldResolver<unknown, unknown>): GraphQLFieldResolver<unknown, unknown> =>
+  (parent, args, context, info) => {
+    assertRepresentations(args['representations'], Object.keys(tenancyReferences));
+    return resolve(parent, args, context, info);
+  };
+
+/** The schema that is served: the subgraph behind the permission map. */
+export const createSchema = (options: PermissionOptions): GraphQLSchema =>
+  guarded(subgraphSchema(), permissionMap(options));

@@ -4,19 +4,20 @@ import { applicationLoader, tenantLoader } from './tenancy.loader.ts';
 
 /*
  * Entities as other subgraphs name them. The same rules as for the queries `application` and
- * `tenant`: a reference is not a way around them.
+ * `tenant`: a reference is not a way around them. What is refused is refused for itself alone, so the
+ * checks are thrown where they reject one entity, not the list.
  */
 export const tenancyReferences = {
   Application: {
-    __resolveReference({ id }: { id: string }, context: RequestContext) {
+    async __resolveReference({ id }: { id: string }, context: RequestContext) {
       assertMayReadApplications(callerOf(context));
-      return context.once(applicationLoader).load(String(id));
+      return context.once(applicationLoader).load(id);
     },
   },
   Tenant: {
-    __resolveReference({ id }: { id: string }, context: RequestContext) {
+    async __resolveReference({ id }: { id: string }, context: RequestContext) {
       assertMayReadTenants(callerOf(context));
-      return context.once(tenantLoader).load(String(id));
+      return context.once(tenantLoader).load(id);
     },
   },
 };

@@ -1,0 +1,250 @@
+import type { Scope } from '../../src/caller/caller.ts';
+import type { Ground, Kind, Place, Target } from './callers.ts';
+
+/*
+ * What every operation asks of its caller, as rules.md section 3 says it. The matrix is generated
+ * from this table; an operation of the schema that is missing here fails it.
+ */
+
+export interface Operation {
+  /** The root field; its name, or its name and what tells its rows apart. */
+  name: string;
+  document: string;
+  variables(target: Target, ground: Ground): object;
+  /** Without it: FORBIDDEN. None: any token will do. */
+  scope?: Scope;
+  /** Also allowed without the scope, to callers of a tenant. */
+  openToTenants?: true;
+  /** Other boundaries: FORBIDDEN. */
+  only?: 'installation';
+  /** What the caller must reach: the application as a whole, at least its tenant's application, the tenant. */
+  about: 'application' | 'application-or-its-tenant' | 'tenant' | 'nothing';
+  /** What stands under `result` where the caller reaches the target. */
+  inside(target: Target, ground: Ground, kind: Kind): unknown;
+  /** What stands there where it does not. */
+  outside?: unknown;
+  /** What a call uses up, so that each needs its own. */
+  spends?: 'application' | 'tenant';
+}
+
+const notFound = { __typename: 'NotFound', code: 'NOT_FOUND' };
+
+const payload = (type: string, fields: object) => ({ __typename: type, ...fields });
+const ofTenant = ({ tenantId }: Target) => payload('TenantPayload', { tenant: { id: tenantId } });
+const ofApplication = ({ applicationId }: Target) =>
+  payload('ApplicationPayload', { application: { id: applicationId } });
+
+/** A mutation of one input, of whose answer the type, the id and the code are asked. */
+function mutation(field: string, thing: 'application' | 'tenant' | 'id'): string {
+  const type = `${field[0]?.toUpperCase()}${field.slice(1)}Input`;
+  const part = {
+    application: '... on ApplicationPayload { application { id } }',
+    tenant: '... on TenantPayload { tenant { id } }',
+    id: '... on DeletedPayload { id }',
+  }[thing];
+  return `mutation ($input: ${type}!) {
+    result: ${field}(input: $input) { __typename ${part} ... on UserError { code message } }
+  }`;
+}
+
+const entity = (type: 'Application' | 'Tenant', idOf: (target: Target) => string) => ({
+  document: `query ($id: _Any!) { result: _entities(representations: [$id]) { ... on ${type} { id displayName } } }`,
+  variables: (target: Target) => ({ id: { __typename: type, id: idOf(target) } }),
+  inside: (target: Target) => [{ id: idOf(target) }],
+  outside: [null],
+});
+
+export const operations: readonly Operation[] = [
+  {
+    name: 'viewer',
+    document: '{ result: viewer { application { id } tenant { id } } }',
+    variables: () => ({}),
+    about: 'nothing',
+    inside: (_target, { own }, kind) => ({
+      application: kind === 'installation' ? null : { id: own.applicationId },
+      tenant: kind === 'tenant' ? { id: own.tenantId } : null,
+    }),
+  },
+  {
+    name: 'application',
+    document: 'query ($id: ID!) { result: application(id: $id) { id } }',
+    variables: ({ applicationId }) => ({ id: applicationId }),
+    scope: 'mfa-policy:read',
+    about: 'application-or-its-tenant',
+    inside: ({ applicationId }) => ({ id: applicationId }),
+    outside: null,
+  },
+  {
+    name: 'applications',
+    document: 'query ($search: String) { result: applications(search: $search) { nodes { id } totalCount } }',
+    variables: (_target, { search }) => ({ search }),
+    scope: 'mfa-policy:read',
+    about: 'nothing',
+    inside: (_target, { own, foreign }, kind) =>
+      kind === 'installation'
+        ? { nodes: [{ id: foreign.applicationId }, { id: own.applicationId }], totalCount: 2 }
+        : { nodes: [{ id: own.applicationId }], totalCount: 1 },
+  },
+  {
+    name: 'tenant',
+    document: 'query ($id: ID!) { result: tenant(id: $id) { id } }',
+    variables: ({ tenantId }) => ({ id: tenantId }),
+    scope: 'mfa-policy:read',
+    openToTenants: true,
+    about: 'tenant',
+    inside: ({ tenantId }) => ({ id: tenantId }),
+    outside: null,
+  },
+  {
+    name: 'tenants',
+    document: 'query ($id: ID!) { result: tenants(ids: [$id]) { id } }',
+    variables: ({ tenantId }) => ({ id: tenantId }),
+    scope: 'mfa-policy:read',
+    openToTenants: true,
+    about: 'tenant',
+    inside: ({ tenantId }) => [{ id: tenantId }],
+    outside: [null],
+  },
+  {
+    name: 'effectivePolicy',
+    document: 'query ($id: ID!) { result: effectivePolicy(tenantId: $id) { tenant { id } totpEnabled } }',
+    variables: ({ tenantId }) => ({ id: tenantId }),
+    scope: 'mfa-policy:read',
+    openToTenants: true,
+    about: 'tenant',
+    inside: ({ tenantId }) => ({ tenant: { id: tenantId }, totpEnabled: true }),
+    outside: null,
+  },
+  {
+    name: '_entities of Application',
+    ...entity('Application', ({ applicationId }) => applicationId),
+    scope: 'mfa-policy:read',
+    about: 'application-or-its-tenant',
+  },
+  {
+    name: '_entities of Tenant',
+    ...entity('Tenant', ({ tenantId }) => tenantId),
+    scope: 'mfa-policy:read',
+    openToTenants: true,
+    about: 'tenant',
+  },
+  {
+    name: 'createApplication',
+    document: mutation('createApplication', 'application'),
+    variables: () => ({ input: { displayName: 'Made by the matrix' } }),
+    scope: 'application:write',
+    only: 'installation',
+    about: 'nothing',
+    inside: () => ({ __typename: 'ApplicationPayload' }),
+  },
+  {
+    name: 'updateApplication',
+    document: mutation('updateApplication', 'application'),
+    variables: ({ applicationId }) => ({ input: { id: applicationId, overrideRule: 'ANY' } }),
+    scope: 'application:write',
+    about: 'application',
+    inside: ofApplication,
+    outside: notFound,
+  },
+  {
+    name: 'deleteApplication',
+    document: mutation('deleteApplication', 'id'),
+    variables: ({ applicationId }) => ({ input: { id: applicationId } }),
+    scope: 'application:write',
+    only: 'installation',
+    about: 'application',
+    spends: 'application',
+    inside: ({ applicationId }) => payload('DeletedPayload', { id: applicationId }),
+    outside: notFound,
+  },
+  {
+    name: 'createTenant',
+    document: mutation('createTenant', 'tenant'),
+    variables: ({ applicationId }) => ({ input: { applicationId, displayName: 'Made by the matrix' } }),
+    scope: 'tenant:write',
+    about: 'application',
+    inside: () => ({ __typename: 'TenantPayload' }),
+    outside: notFound,
+  },
+  {
+    name: 'updateTenant',
+    document: mutation('updateTenant', 'tenant'),
+    variables: ({ tenantId }) => ({ input: { id: tenantId, displayName: 'Renamed by the matrix' } }),
+    scope: 'tenant:write',
+    about: 'tenant',
+    inside: ofTenant,
+    outside: notFound,
+  },
+  {
+    name: 'deleteTenant',
+    document: mutation('deleteTenant', 'id'),
+    variables: ({ tenantId }) => ({ input: { id: tenantId } }),
+    scope: 'tenant:write',
+    about: 'tenant',
+    spends: 'tenant',
+    inside: ({ tenantId }) => payload('DeletedPayload', { id: tenantId }),
+    outside: notFound,
+  },
+  {
+    name: 'updateApplicationMfaPolicy',
+    document: mutation('updateApplicationMfaPolicy', 'application'),
+    variables: ({ applicationId }) => ({ input: { applicationId, policy: { gracePeriodDays: 3 } } }),
+    scope: 'mfa-policy:write',
+    about: 'application',
+    inside: ofApplication,
+    outside: notFound,
+  },
+  {
+    name: 'updateTenantMfaPolicy',
+    document: mutation('updateTenantMfaPolicy', 'tenant'),
+    variables: ({ tenantId }) => ({ input: { tenantId, policy: { gracePeriodDays: 4 } } }),
+    scope: 'mfa-policy:write',
+    about: 'tenant',
+    inside: ofTenant,
+    outside: notFound,
+  },
+  {
+    name: 'setTenantMfaPolicyOverride',
+    document: mutation('setTenantMfaPolicyOverride', 'tenant'),
+    variables: ({ tenantId }) => ({ input: { tenantId, enabled: true } }),
+    scope: 'mfa-policy:write',
+    about: 'tenant',
+    inside: ofTenant,
+    outside: notFound,
+  },
+];
+
+/** Open in development; in production to callers with schema:read, whatever their boundary. */
+export const schemaReads = {
+  _service: '{ result: _service { sdl } }',
+  __schema: '{ result: __schema { queryType { name } } }',
+};
+
+export type Outcome = 'UNAUTHENTICATED' | 'FORBIDDEN' | 'inside' | 'outside';
+
+/** What the rules say of a call. */
+export function outcomeOf(
+  { scope, openToTenants, only, about }: Operation,
+  kind: Kind,
+  granted: readonly Scope[],
+  place: Place,
+): Outcome {
+  if (kind === 'none') return 'UNAUTHENTICATED';
+  const mayAtAll = scope === undefined || granted.includes(scope) || (openToTenants && kind === 'tenant');
+  if (!mayAtAll || (only !== undefined && kind !== only)) return 'FORBIDDEN';
+  if (about === 'nothing') return 'inside';
+  return reached[about][kind].includes(place) ? 'inside' : 'outside';
+}
+
+const reached: Record<
+  Exclude<Operation['about'], 'nothing'>,
+  Record<Exclude<Kind, 'none'>, readonly Place[]>
+> = {
+  application: { installation: ['own', 'sibling', 'foreign'], application: ['own', 'sibling'], tenant: [] },
+  'application-or-its-tenant': {
+    installation: ['own', 'sibling', 'foreign'],
+    application: ['own', 'sibling'],
+    tenant: ['own', 'sibling'],
+  },
+  tenant: { installation: ['own', 'sibling', 'foreign'], application: ['own', 'sibling'], tenant: ['own'] },
+};
