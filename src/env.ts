@@ -1,4 +1,4 @@
-import { createPrivateKey } from 'node:crypto';
+import { createECDH } from 'node:crypto';
 import * as z from 'zod';
 
 /*
@@ -30,15 +30,6 @@ export interface Env {
 export interface EncryptionKey {
   id: string;
   key: Buffer;
-}
-
-export interface P256PrivateJwk {
-  kty: 'EC';
-  crv: 'P-256';
-  x: string;
-  y: string;
-  d: string;
-  kid?: string;
 }
 
 /** Settings are missing or weak; `problems` has a line for each. */
@@ -93,29 +84,52 @@ const encryptionKeys = commaSeparated(
     error: 'must give each key an id of its own',
   });
 
+export type P256PrivateJwk = z.infer<typeof p256PrivateJwk>;
+
+const p256PrivateJwk = z.object({
+  kty: z.literal('EC'),
+  crv: z.literal('P-256'),
+  x: z.string(),
+  y: z.string(),
+  d: z.string(),
+  kid: z.string().min(1).optional(),
+});
+
 const assertionKey = text.transform((value, check) => {
   try {
-    const jwk = JSON.parse(value) as P256PrivateJwk;
-    if (jwk.kty === 'EC' && jwk.crv === 'P-256' && typeof jwk.d === 'string') {
-      createPrivateKey({ key: { ...jwk }, format: 'jwk' });
-      return jwk;
-    }
+    const jwk = p256PrivateJwk.parse(JSON.parse(value));
+    if (isKeyPair(jwk)) return jwk;
   } catch {
-    // not JSON, or no key: one message for all
+    // not JSON, no such key, or d out of range: one message for all, without what was there
   }
   check.addIssue('must be a private P-256 key as a JWK: {"kty":"EC","crv":"P-256","x":…,"y":…,"d":…}');
   return z.NEVER;
 });
 
-const port = z.coerce
-  .number({ error: 'must be a port number' })
-  .int()
-  .min(0)
-  .max(65_535, { error: 'must be a port number' });
+/**
+ * Whether x and y are the public half of d: what we sign must verify with what we publish.
+ * Importing the JWK would not tell, OpenSSL takes any d beside any point of the curve.
+ * @throws when d is no private key of the curve
+ */
+function isKeyPair({ x, y, d }: P256PrivateJwk): boolean {
+  const pair = createECDH('prime256v1');
+  pair.setPrivateKey(Buffer.from(d, 'base64url'));
+  const point = pair.getPublicKey(); // 04, x, y [SEC 1, 2.3.3]
+  return point.subarray(1, 33).toString('base64url') === x && point.subarray(33).toString('base64url') === y;
+}
+
+/** Digits only: coercion would read blanks as 0, and hexadecimal. */
+const wholeNumber = (pattern: RegExp, error: string) =>
+  z.string().regex(pattern, { error }).transform(Number);
 
 const shape = z.object({
-  NODE_ENV: z.string().optional(),
-  PORT: port.default(4000),
+  // A misspelt "production" must not start a development server.
+  NODE_ENV: z
+    .enum(['production', 'development', 'test'], { error: 'must be production, development or test' })
+    .optional(),
+  PORT: wholeNumber(/^\d{1,5}$/, 'must be a port number: 0 to 65535')
+    .refine((port) => port <= 65_535, { error: 'must be a port number: 0 to 65535' })
+    .default(4000),
   HOST: text.default('127.0.0.1'),
   DATABASE_URL: url('postgres:', 'postgresql:').optional(),
   DATABASE_REPLICA_URLS: commaSeparated(url('postgres:', 'postgresql:')).default([]),
@@ -137,12 +151,14 @@ const shape = z.object({
     })
     .default('info'),
   MIGRATE: toggle.default(false),
-  CLOCK_OFFSET_SECONDS: z.coerce.number({ error: 'must be a number of seconds' }).int().default(0),
+  CLOCK_OFFSET_SECONDS: wholeNumber(/^-?\d{1,10}$/, 'must be a whole number of seconds').default(0),
 });
 type Settings = z.infer<typeof shape>;
 
 /** Every variable that is read; a test holds them against .env.example. */
-export const settingNames = Object.keys(shape.shape) as (keyof Settings)[];
+export const settingNames = Object.keys(shape.shape) as SettingName[];
+
+export type SettingName = keyof Settings;
 
 const requiredInProduction = [
   'DATABASE_URL',
@@ -152,14 +168,13 @@ const requiredInProduction = [
   'ENCRYPTION_KEYS',
   'ASSERTION_KEY',
   'PUBLIC_URL',
-] as const satisfies readonly (keyof Settings)[];
+] as const satisfies readonly SettingName[];
 
 /**
- * Reads the settings.
- * @param variables usually process.env; an empty value counts as not given
+ * Reads the settings; an empty value counts as not given.
  * @throws EnvError naming every problem at once
  */
-export function readEnv(variables: Record<string, string | undefined>): Env {
+export function readEnv(variables: Record<string, string | undefined> = process.env): Env {
   const given = Object.fromEntries(settingNames.map((name) => [name, variables[name] || undefined]));
   const production = given['NODE_ENV'] === 'production';
   const parsed = shape.safeParse(given);
@@ -170,6 +185,14 @@ export function readEnv(variables: Record<string, string | undefined>): Env {
   ];
   if (!parsed.success || problems.length > 0) throw new EnvError([...new Set(problems)]);
   return toEnv(parsed.data, production);
+}
+
+/** Reads these settings only, for commands: what production asks of a server is not asked of them. */
+export function readSomeEnv(
+  names: readonly SettingName[],
+  variables: Record<string, string | undefined> = process.env,
+): Env {
+  return readEnv(Object.fromEntries(names.map((name) => [name, variables[name]])));
 }
 
 function toEnv(settings: Settings, production: boolean): Env {

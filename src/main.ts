@@ -8,7 +8,7 @@ import { start } from './start.ts';
 const stopping = new AbortController();
 for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, () => stopping.abort());
 try {
-  const running = await start(readEnv(process.env), stopping.signal);
+  const running = await start(readEnv(), stopping.signal);
   await printWelcome(running);
   if (!stopping.signal.aborted) await once(stopping.signal, 'abort');
   await running.stop();

@@ -46,7 +46,7 @@ export function createAuthenticate(settings: BearerSettings, keys: KeySource, cl
       return callerOf(payload, protectedHeader, settings);
     } catch (error) {
       if (error instanceof KeysUnavailable) throw unavailable(error);
-      if (error instanceof errors.JOSEError || error instanceof InvalidClaims) throw unauthenticated();
+      if (error instanceof errors.JOSEError) throw unauthenticated();
       // Web Crypto refuses some malformed keys and signatures with errors of its own.
       if (error instanceof TypeError || error instanceof DOMException) throw unauthenticated();
       throw error;
@@ -54,13 +54,13 @@ export function createAuthenticate(settings: BearerSettings, keys: KeySource, cl
   };
 }
 
-class InvalidClaims extends Error {}
-
 function callerOf(claims: JWTPayload, header: JWTHeaderParameters, settings: BearerSettings): Caller {
   const type =
     typeof header.typ === 'string' ? header.typ.toLowerCase().replace(/^application\//, '') : header.typ;
-  if (!tokenTypes.has(type)) throw new InvalidClaims();
-  if (typeof claims.sub !== 'string' || !isUserId(claims.sub)) throw new InvalidClaims();
+  if (!tokenTypes.has(type)) throw unauthenticated();
+  if (typeof claims.sub !== 'string' || !isUserId(claims.sub)) throw unauthenticated();
+  // jose looks for ours in a list and lets the rest of it be anything.
+  if (!isTextOrTexts(claims.aud)) throw unauthenticated();
   return new Caller(claims.sub, boundaryOf(claims, settings), scopesOf(claims[settings.claimScope]));
 }
 
@@ -69,7 +69,7 @@ function boundaryOf(claims: JWTPayload, settings: BearerSettings): Boundary {
   const applicationId = boundaryClaim(claims, settings.claimApplication);
   const tenantId = boundaryClaim(claims, settings.claimTenant);
   if (applicationId === undefined) {
-    if (tenantId !== undefined) throw new InvalidClaims();
+    if (tenantId !== undefined) throw unauthenticated();
     return { kind: 'installation' };
   }
   return tenantId === undefined
@@ -80,13 +80,15 @@ function boundaryOf(claims: JWTPayload, settings: BearerSettings): Boundary {
 function boundaryClaim(claims: JWTPayload, name: string): string | undefined {
   if (!Object.hasOwn(claims, name)) return undefined;
   const value = claims[name];
-  if (typeof value !== 'string' || value.trim() === '' || !isPrintable(value)) throw new InvalidClaims();
+  if (typeof value !== 'string' || value.trim() === '' || !isPrintable(value)) throw unauthenticated();
   return value;
 }
 
 function scopesOf(claim: unknown): string[] {
   if (claim === undefined) return [];
-  if (typeof claim === 'string') return claim.split(' ').filter((scope) => scope !== '');
-  if (Array.isArray(claim) && claim.every((scope) => typeof scope === 'string')) return claim;
-  throw new InvalidClaims();
+  if (!isTextOrTexts(claim)) throw unauthenticated();
+  return typeof claim === 'string' ? claim.split(' ').filter((scope) => scope !== '') : claim;
 }
+
+const isTextOrTexts = (claim: unknown): claim is string | string[] =>
+  typeof claim === 'string' || (Array.isArray(claim) && claim.every((item) => typeof item === 'string'));

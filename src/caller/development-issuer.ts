@@ -6,6 +6,7 @@ export interface DevelopmentIssuer {
   issuer: string;
   audience: string;
   keys: JSONWebKeySet;
+  /** @param hours how long it is valid, at most 24 */
   mint(claims: TokenClaims, hours?: number): Promise<string>;
 }
 
@@ -47,7 +48,7 @@ export async function developmentIssuer(
         .setAudience(audience)
         .setSubject(sub)
         .setIssuedAt(now)
-        .setExpirationTime(now + hours * 3600)
+        .setExpirationTime(now + Math.ceil(hours * 3600))
         .sign(signingKey);
     },
   };

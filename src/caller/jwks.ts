@@ -10,52 +10,56 @@ import * as limits from '../shared/limits.ts';
 
 /** Finds the key a token names. */
 export interface KeySource {
-  /** @throws KeysUnavailable, or JWKSNoMatchingKey of jose */
-  find(header: JWTHeaderParameters): Promise<CryptoKey | Uint8Array>;
+  /** @throws KeysUnavailable, or an error of jose: no key, or more than one, fits the header */
+  find: FindKey;
 }
+
+type FindKey = (header: JWTHeaderParameters) => Promise<CryptoKey>;
 
 /** The key server does not answer and what we know of its keys is too old to be trusted. */
 export class KeysUnavailable extends Error {
   override name = 'KeysUnavailable';
 }
 
-type Find = (header: JWTHeaderParameters) => Promise<CryptoKey | Uint8Array>;
-
 /** Keys that are at hand, for the development key. */
 export function localKeys(keys: JSONWebKeySet): KeySource {
-  const find = createLocalJWKSet(keys) as Find;
-  return { find };
+  return { find: createLocalJWKSet(keys) };
 }
 
 /**
  * The keys of a JWKS endpoint [RFC 7517], cached (security.md JWT-2).
  *
+ * 1. Keys serve for 10 minutes after the fetch that brought them; past that, calls wait for new
+ *    ones or are refused as KeysUnavailable.
+ * 2. Past half of that they are renewed in the background.
+ * 3. A key id that is not among them may be a new one: it causes a fetch, at most once in 30 s.
+ * 4. There is one fetch at a time, and none within 2 s of a failed one: calls in between are
+ *    answered at once from what is known.
+ *
  * jose's own remote set is not used: it fetches again on every call while the server is down, and
- * trusts no clock but its own. The rules here: keys serve for 10 minutes after the fetch that
- * brought them; past half of that they are renewed in the background; a key id that is not among
- * them causes at most one fetch in 30 s; a failed fetch is not repeated for 2 s, and calls in
- * between answer at once.
+ * trusts no clock but its own.
  */
-export function remoteKeys(url: string, clock: Clock, fetchKeys = fetchJwks): KeySource {
-  let known: { find: Find; at: number } | null = null;
-  let attemptedAt = Number.NEGATIVE_INFINITY;
-  let failed = false;
+export function remoteKeys(url: string, clock: Clock): KeySource {
+  const elapsedSeconds = stopwatch(clock);
+  let known: { find: FindKey; at: number } | null = null;
+  let failed: { reason: string; at: number } | null = null;
+  let missedAt = Number.NEGATIVE_INFINITY;
   let fetching: Promise<void> | null = null;
 
-  const seconds = () => clock.now().getTime() / 1000;
-  const ageSeconds = () => (known === null ? Number.POSITIVE_INFINITY : seconds() - known.at);
-  const sinceAttempt = () => seconds() - attemptedAt;
+  const ageSeconds = () => (known === null ? Number.POSITIVE_INFINITY : elapsedSeconds() - known.at);
 
+  /** Never rejects: whether it brought anything shows in what is usable. */
   function refresh(): Promise<void> {
-    attemptedAt = seconds();
-    fetching ??= fetchKeys(url)
+    if (fetching !== null) return fetching;
+    if (failed !== null && elapsedSeconds() - failed.at < limits.jwksRetrySeconds) return Promise.resolve();
+    fetching = fetchKeys(url)
       .then(
-        (keys) => {
-          known = { find: createLocalJWKSet(keys) as Find, at: seconds() };
-          failed = false;
+        (find) => {
+          known = { find, at: elapsedSeconds() };
+          failed = null;
         },
-        () => {
-          failed = true;
+        (error: unknown) => {
+          failed = { reason: String(error), at: elapsedSeconds() };
         },
       )
       .finally(() => {
@@ -64,40 +68,55 @@ export function remoteKeys(url: string, clock: Clock, fetchKeys = fetchJwks): Ke
     return fetching;
   }
 
+  function usable(): FindKey {
+    if (known === null || ageSeconds() > limits.jwksAgeSecondsMax) {
+      throw new KeysUnavailable(`The key server gives no keys: ${failed?.reason}`);
+    }
+    return known.find;
+  }
+
   return {
     async find(header) {
-      if (ageSeconds() > limits.jwksAgeSecondsMax) {
-        if (fetching !== null || !failed || sinceAttempt() >= limits.jwksRetrySeconds) await refresh();
-        if (known === null || ageSeconds() > limits.jwksAgeSecondsMax) {
-          throw new KeysUnavailable('The key server does not answer.');
-        }
-      } else if (
-        ageSeconds() > limits.jwksRefreshSeconds &&
-        sinceAttempt() >= limits.jwksFetchIntervalSeconds
-      ) {
-        void refresh();
-      }
-      const current = known as unknown as { find: Find };
+      const stale = ageSeconds() > limits.jwksAgeSecondsMax;
+      if (stale) await refresh();
+      else if (ageSeconds() > limits.jwksRefreshSeconds) void refresh();
       try {
-        return await current.find(header);
+        return await usable()(header);
       } catch (error) {
-        const mayFetch = fetching !== null || sinceAttempt() >= limits.jwksFetchIntervalSeconds;
-        if (!(error instanceof errors.JWKSNoMatchingKey) || !mayFetch) throw error;
+        if (!(error instanceof errors.JWKSNoMatchingKey)) throw error;
+        const mayRefresh =
+          fetching !== null || elapsedSeconds() - missedAt >= limits.jwksFetchIntervalSeconds;
+        if (!stale && !mayRefresh) throw error;
+        missedAt = elapsedSeconds();
+        if (stale) throw error; // the fetch just waited for was this key's, too
         await refresh();
-        return (known as unknown as { find: Find }).find(header);
+        return usable()(header);
       }
     },
   };
 }
 
-async function fetchJwks(url: string): Promise<JSONWebKeySet> {
+/**
+ * Seconds that only grow. A clock that was set back hides how much time went by: too much is
+ * assumed rather than too little, so that keys are fetched anew and not served past their age.
+ */
+function stopwatch(clock: Clock): () => number {
+  let lastMs = clock.now().getTime();
+  let elapsedMs = 0;
+  return () => {
+    const nowMs = clock.now().getTime();
+    elapsedMs += nowMs >= lastMs ? nowMs - lastMs : (limits.jwksAgeSecondsMax + 1) * 1000;
+    lastMs = nowMs;
+    return elapsedMs / 1000;
+  };
+}
+
+async function fetchKeys(url: string): Promise<FindKey> {
   const response = await fetch(url, {
     headers: { accept: 'application/jwk-set+json, application/json' },
     redirect: 'error',
     signal: AbortSignal.timeout(limits.jwksFetchTimeoutMs),
   });
-  if (!response.ok) throw new Error(`The key server answered ${response.status}.`);
-  const keys = (await response.json()) as JSONWebKeySet;
-  createLocalJWKSet(keys); // throws when it is no key set
-  return keys;
+  if (!response.ok) throw new Error(`it answered ${response.status}`);
+  return createLocalJWKSet((await response.json()) as JSONWebKeySet); // throws when it is no key set
 }

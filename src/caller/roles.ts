@@ -4,8 +4,6 @@ import type { TokenClaims } from './development-issuer.ts';
 /** The roles of rules.md section 3, as tokens for development. */
 export interface Role {
   description: string;
-  /** How far it reaches. */
-  boundary: 'installation' | 'application' | 'tenant';
   claims: TokenClaims;
 }
 
@@ -21,17 +19,14 @@ export function developmentRoles(demo: {
   return {
     installation: {
       description: 'everything but signing users in, in the whole installation',
-      boundary: 'installation',
       claims: { sub: 'dev-installation', scope: except('mfa-workflow:execute') },
     },
     admin: {
       description: "an application's administrator",
-      boundary: 'application',
       claims: { sub: 'dev-admin', scope: except('mfa-workflow:execute'), ...application },
     },
     'tenant-admin': {
       description: "a tenant's administrator",
-      boundary: 'tenant',
       claims: {
         sub: 'dev-tenant-admin',
         scope:
@@ -41,17 +36,14 @@ export function developmentRoles(demo: {
     },
     'sign-in': {
       description: 'a sign-in service: runs the MFA step',
-      boundary: 'application',
       claims: { sub: 'dev-sign-in', scope: 'mfa-workflow:execute', ...application },
     },
     frontend: {
       description: 'a backend for frontends: reads policies',
-      boundary: 'application',
       claims: { sub: 'dev-frontend', scope: 'mfa-policy:read', ...application },
     },
     support: {
       description: 'a support desk: looks after users and their factors',
-      boundary: 'application',
       claims: {
         sub: 'dev-support',
         scope: 'auth-factor:read auth-factor:delete mfa-exemption:write',
@@ -60,12 +52,10 @@ export function developmentRoles(demo: {
     },
     auditor: {
       description: 'reads the audit record',
-      boundary: 'application',
       claims: { sub: 'dev-auditor', scope: 'audit:read', ...application },
     },
     user: {
       description: 'a signed-in user, no scope',
-      boundary: 'tenant',
       claims: { sub: demo.user, scope: '', ...tenant },
     },
   };

@@ -1,13 +1,12 @@
 import 'reflect-metadata';
 import { databaseSchema } from '../database-schema.ts';
 import { migrate } from '../db/migrate.ts';
-import { readEnv } from '../env.ts';
+import { readSomeEnv } from '../env.ts';
 import { sentenceFor } from '../messages.ts';
 
 // npm run migrate: brings the schema of DATABASE_URL up to date.
 try {
-  const { DATABASE_URL, LOG_LEVEL } = process.env;
-  const { databaseUrl } = readEnv({ DATABASE_URL, LOG_LEVEL });
+  const { databaseUrl } = readSomeEnv(['DATABASE_URL']);
   if (databaseUrl === undefined) {
     console.error('DATABASE_URL is required: the embedded database migrates itself at start.');
     process.exit(1);

@@ -4,12 +4,12 @@ import { fileURLToPath } from 'node:url';
 import { MikroORM } from '@mikro-orm/postgresql';
 import { databaseSchema } from '../database-schema.ts';
 import { ormConfig } from '../db/connection.ts';
-import { readEnv } from '../env.ts';
+import { readSomeEnv } from '../env.ts';
 
 // npm run migration -- --check: the entities and the committed snapshot must agree.
 // npm run migration -- --create: writes the migration that leads from the snapshot to the entities;
 //   needs DATABASE_URL of a database that is migrated so far.
-const { databaseUrl = 'postgres://127.0.0.1/none' } = readEnv({ DATABASE_URL: process.env['DATABASE_URL'] });
+const { databaseUrl = 'postgres://127.0.0.1/none' } = readSomeEnv(['DATABASE_URL']);
 const orm = new MikroORM(ormConfig({ url: databaseUrl, schema: databaseSchema }));
 if (process.argv.includes('--create')) {
   const { fileName } = await orm.migrator.create();

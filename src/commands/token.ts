@@ -1,77 +1,128 @@
 import 'reflect-metadata';
 import { parseArgs } from 'node:util';
 import { scopes } from '../caller/caller.ts';
-import { developmentIssuer } from '../caller/development-issuer.ts';
+import { type DevelopmentIssuer, developmentIssuer, type TokenClaims } from '../caller/development-issuer.ts';
 import { developmentRoles } from '../caller/roles.ts';
 import { demo } from '../demo.ts';
 import { developmentFolder, readSigningKey } from '../development.ts';
-import { readEnv } from '../env.ts';
+import { type Env, EnvError, readSomeEnv } from '../env.ts';
 import { systemClock } from '../shared/clock.ts';
+import { bearerAgeHoursMax } from '../shared/limits.ts';
 
-const roles = developmentRoles(demo.places);
+const roles = new Map(Object.entries(developmentRoles(demo.places)));
 
 const help = `Prints a bearer token of the development issuer (the key in ${developmentFolder}/).
 
   npm run -s token -- [ROLE] [options]
 
 ROLE
-${Object.entries(roles)
-  .map(([name, { description }]) => `  ${name.padEnd(14)}${description}`)
-  .join('\n')}
+${[...roles].map(([name, { description }]) => `  ${name.padEnd(14)}${description}`).join('\n')}
 
 Options, on top of the role or without one
   --subject TEXT      sub: whom the token speaks for
   --application ID    boundary: this application
   --tenant ID         boundary: this tenant of the application
   --scope TEXT        scopes, separated by spaces: ${scopes.join(' ')}
-  --hours NUMBER      validity, at most 24 (24)
+  --hours NUMBER      validity, more than 0 and at most 24 (24)
   --help              this text
 `;
 
-function fail(message: string): never {
-  console.error(`${message} (npm run -s token -- --help)`);
+/** What was asked for can't be done; the message says what would be right. */
+class TokenError extends Error {}
+
+try {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      subject: { type: 'string' },
+      application: { type: 'string' },
+      tenant: { type: 'string' },
+      scope: { type: 'string' },
+      hours: { type: 'string', default: '24' },
+      help: { type: 'boolean', default: false },
+    },
+  });
+  if (values.help) process.stdout.write(help);
+  else {
+    const hours = Number(values.hours);
+    if (!(hours > 0 && hours <= bearerAgeHoursMax)) {
+      throw new TokenError(`--hours must be more than 0 and at most ${bearerAgeHoursMax}.`);
+    }
+    const claims = claimsOf(positionals, values);
+    const issuer = await folderIssuer();
+    console.log(await issuer.mint(claims, hours));
+  }
+} catch (error) {
+  console.error(sentenceFor(error) ?? error);
   process.exit(1);
 }
 
-const { values, positionals } = (() => {
-  try {
-    return parseArgs({
-      allowPositionals: true,
-      options: {
-        subject: { type: 'string' },
-        application: { type: 'string' },
-        tenant: { type: 'string' },
-        scope: { type: 'string' },
-        hours: { type: 'string', default: '24' },
-        help: { type: 'boolean', default: false },
-      },
-    });
-  } catch (error) {
-    return fail((error as Error).message);
-  }
-})();
-
-if (values.help) {
-  process.stdout.write(help);
-  process.exit(0);
+function sentenceFor(error: unknown): string | null {
+  if (error instanceof EnvError) return error.message;
+  const { code, message } = error as NodeJS.ErrnoException;
+  const isUsage = error instanceof TokenError || String(code).startsWith('ERR_PARSE_ARGS_');
+  return isUsage ? `${message} (npm run -s token -- --help)` : null;
 }
-const [roleName] = positionals;
-const role = roleName === undefined ? null : roles[roleName];
-if (role === undefined) fail(`There is no role "${roleName}".`);
-const hours = Number(values.hours);
-if (!(hours > 0 && hours <= 24)) fail('--hours must be more than 0 and at most 24.');
-const claims = {
-  sub: values.subject ?? role?.claims.sub ?? fail('Give a ROLE or --subject.'),
-  scope: values.scope ?? role?.claims.scope ?? '',
-  application_id: values.application ?? role?.claims.application_id,
-  tenant_id: values.tenant ?? role?.claims.tenant_id,
-};
-if (claims.tenant_id !== undefined && claims.application_id === undefined)
-  fail('--tenant needs --application.');
 
-const key =
-  (await readSigningKey(developmentFolder)) ??
-  fail('There is no development key yet: start the server once with npm start.');
-const env = readEnv({ ...process.env, NODE_ENV: undefined });
-const issuer = await developmentIssuer(key, systemClock(env.clockOffsetSeconds), env.claims);
-console.log(await issuer.mint(claims, hours));
+interface Options {
+  subject?: string;
+  application?: string;
+  tenant?: string;
+  scope?: string;
+}
+
+/** The role's claims, with the options written over them. */
+function claimsOf([roleName, ...surplus]: readonly string[], options: Options): TokenClaims {
+  if (surplus.length > 0) throw new TokenError('Give one ROLE, or none.');
+  const role = roleName === undefined ? undefined : roles.get(roleName)?.claims;
+  if (roleName !== undefined && role === undefined) throw new TokenError(`There is no role "${roleName}".`);
+  for (const name of ['subject', 'application', 'tenant'] as const) {
+    if (options[name]?.trim() === '') throw new TokenError(`--${name} must not be blank.`);
+  }
+  const sub = options.subject ?? role?.sub;
+  if (sub === undefined) throw new TokenError('Give a ROLE or --subject.');
+  if (options.application !== undefined && options.tenant === undefined && role?.tenant_id !== undefined) {
+    throw new TokenError(`The role ${roleName} is bound to a tenant: give --tenant with --application.`);
+  }
+  const application_id = options.application ?? role?.application_id;
+  const tenant_id = options.tenant ?? role?.tenant_id;
+  if (tenant_id !== undefined && application_id === undefined) {
+    throw new TokenError('--tenant needs --application.');
+  }
+  return { sub, scope: options.scope ?? role?.scope ?? '', application_id, tenant_id };
+}
+
+/** The issuer whose tokens a server accepts that was started in this folder with these settings. */
+async function folderIssuer(): Promise<DevelopmentIssuer> {
+  const env = readSomeEnv([
+    'DATABASE_URL',
+    'JWT_ISSUER',
+    'JWT_AUDIENCE',
+    'JWT_JWKS_URL',
+    'JWT_CLAIM_APPLICATION',
+    'JWT_CLAIM_TENANT',
+    'JWT_CLAIM_SCOPE',
+    'CLOCK_OFFSET_SECONDS',
+  ]);
+  if (env.jwt !== undefined) {
+    throw new TokenError('The JWT_ settings name an issuer: the server takes its tokens, and no others.');
+  }
+  if (env.databaseUrl !== undefined) {
+    throw new TokenError(
+      'With DATABASE_URL the development key lives inside the server: use the tokens it printed when it started.',
+    );
+  }
+  const issuer = await readIssuer(env).catch(() => {
+    // The cause could carry a piece of the key.
+    throw new TokenError(`The key in ${developmentFolder}/ can't be read: delete it and restart the server.`);
+  });
+  if (issuer === null) {
+    throw new TokenError('There is no development key yet: start the server once with npm start.');
+  }
+  return issuer;
+}
+
+async function readIssuer({ clockOffsetSeconds, claims }: Env): Promise<DevelopmentIssuer | null> {
+  const key = await readSigningKey(developmentFolder);
+  return key && developmentIssuer(key, systemClock(clockOffsetSeconds), claims);
+}

@@ -30,7 +30,12 @@ export async function findPrograms(links: string): Promise<Programs> {
   return {
     initdb,
     postgres,
-    env: { PATH: process.env['PATH'], LC_ALL: 'C', TZ: 'UTC', [variable]: `${links}:${join(native, 'lib')}` },
+    env: {
+      PATH: '/usr/sbin:/usr/bin:/sbin:/bin',
+      LC_ALL: 'C',
+      TZ: 'UTC',
+      [variable]: `${links}:${join(native, 'lib')}`,
+    },
   };
 }
 
