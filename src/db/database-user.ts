@@ -69,6 +69,8 @@ function throughClosedFolders(folder: string, { uid, gid }: Ids, run: DatabaseUs
     '--clear-groups',
     '--inh-caps=+dac_override',
     '--ambient-caps=+dac_override',
+    // Else access(2), by which PostgreSQL looks at its own programs, leaves the capability out.
+    '--securebits=+no_setuid_fixup',
     '--',
   ];
   return async (command: string, args: readonly string[], output: number): Promise<ChildProcess> => {

@@ -131,7 +131,7 @@ async function ensureData(
   }
   if (names.includes('data')) {
     await assertVersion(data, programs);
-    return (await readFile(passwordFile, 'utf8')).trim();
+    return readPart(passwordFile);
   }
 
   const password = randomBytes(24).toString('base64url');
@@ -166,12 +166,22 @@ async function ensureData(
 async function assertVersion(data: string, programs: Programs): Promise<void> {
   const { stdout } = await promisify(execFile)(programs.postgres, ['--version'], { env: programs.env });
   const ours = /(\d+)\./.exec(stdout)?.[1];
-  const theirs = (await readFile(join(data, 'PG_VERSION'), 'utf8')).trim();
+  const theirs = await readPart(join(data, 'PG_VERSION'));
   if (theirs !== ours) {
     throw new EmbeddedPostgresError(
       `${data} was made by PostgreSQL ${theirs}, this is ${ours}; move the folder away, or set DATABASE_URL to a server of that version.`,
     );
   }
+}
+
+async function readPart(file: string): Promise<string> {
+  const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ENOENT') throw error;
+    throw new EmbeddedPostgresError(
+      `${file} is missing: the database's folder is not whole; move it away to begin anew.`,
+    );
+  });
+  return text.trim();
 }
 
 /** The postmaster that a killed process left behind; one that is just ending is waited for. */

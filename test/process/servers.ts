@@ -11,11 +11,6 @@ import { fileURLToPath } from 'node:url';
  */
 
 export const repository = fileURLToPath(new URL('../..', import.meta.url));
-export const isRoot = process.getuid?.() === 0;
-
-/** An ordinary user: ourselves, or `nobody` where we are root. */
-export const ordinaryUser = isRoot ? { uid: 65_534, gid: 65_534 } : {};
-
 export interface ServerProcess {
   pid: number;
   /** The address, once it is printed; rejects when the process ends before. */
@@ -34,8 +29,6 @@ export interface ServerOptions {
   /** The working directory, which holds .cufflink. */
   folder: string;
   env?: Record<string, string>;
-  /** Runs as this user. */
-  user?: { uid?: number; gid?: number };
   /** Instead of the built server. */
   command?: [string, ...string[]];
 }
@@ -76,14 +69,13 @@ export async function cleanUp(): Promise<void> {
 }
 
 /** Starts a server on any free port, with no setting but the given ones. */
-export function startProcess({ folder, env, user, command }: ServerOptions): ServerProcess {
+export function startProcess({ folder, env, command }: ServerOptions): ServerProcess {
   const [program, ...args] = command ?? [process.execPath, join(repository, 'dist/src/main.js')];
   const child = spawn(program, args, {
     cwd: folder,
     env: { PATH: process.env['PATH'], HOME: folder, PORT: '0', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
     detached: true,
-    ...user,
   });
   children.push(child);
   const pid = child.pid as number;
@@ -117,7 +109,7 @@ export function startProcess({ folder, env, user, command }: ServerOptions): Ser
   };
 }
 
-export interface Ended {
+interface Ended {
   code: number | string;
   stdout: string;
   stderr: string;
