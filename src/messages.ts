@@ -1,5 +1,5 @@
 import { developmentRoles } from './caller/roles.ts';
-import { EmbeddedPostgresError } from './db/embedded.ts';
+import { EmbeddedPostgresError } from './db/embedded-error.ts';
 import { SchemaMismatch } from './db/migrate.ts';
 import { demo } from './demo.ts';
 import { EnvError } from './env.ts';

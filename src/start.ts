@@ -1,10 +1,9 @@
-import { access, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createAuthenticate } from './caller/bearer.ts';
 import { type DevelopmentIssuer, developmentIssuer } from './caller/development-issuer.ts';
 import { localKeys, remoteKeys } from './caller/jwks.ts';
 import { databaseSchema } from './database-schema.ts';
-import { openDatabase } from './db/connection.ts';
+import { type Database, openDatabase } from './db/connection.ts';
 import { startEmbeddedPostgres } from './db/embedded.ts';
 import { assertSchemaIsKnown, migrate } from './db/migrate.ts';
 import { fillDemo } from './demo.ts';
@@ -24,13 +23,12 @@ export interface Running {
 /**
  * Starts everything: the embedded database where no other is given, migrations, keys, the server.
  * What was started is stopped again when a later step fails.
- * @throws EmbeddedPostgresError, SchemaMismatch, or what the network says
+ * @param signal gives the start up between two steps
+ * @throws EmbeddedPostgresError, SchemaMismatch, what the network says, or the signal's reason
  */
-export async function start(env: Env): Promise<Running> {
+export async function start(env: Env, signal: AbortSignal): Promise<Running> {
   const stops: (() => Promise<void>)[] = [];
-  const stop = async () => {
-    while (stops.length > 0) await stops.pop()?.();
-  };
+  const stop = () => stopAll(stops.splice(0).reverse());
   try {
     const clock = systemClock(env.clockOffsetSeconds);
     const keys = env.production ? null : await developmentKeys(developmentFolder, env.databaseUrl);
@@ -46,9 +44,10 @@ export async function start(env: Env): Promise<Running> {
       const embedded = await startEmbeddedPostgres(join(developmentFolder, 'postgres'));
       stops.push(() => embedded.stop());
       databaseUrl = embedded.url;
+      signal.throwIfAborted();
     }
     const isEmbedded = env.databaseUrl === undefined;
-    if (isEmbedded || env.migrate) await migrate(databaseUrl, databaseSchema);
+    if (isEmbedded || env.migrate) await migrate(databaseUrl, databaseSchema, signal);
     const database = await openDatabase({
       url: databaseUrl,
       schema: databaseSchema,
@@ -56,7 +55,9 @@ export async function start(env: Env): Promise<Running> {
     });
     stops.push(() => database.close());
     await assertSchemaIsKnown(database);
-    if (isEmbedded) await fillOnce(() => fillDemo({ database, service }));
+    signal.throwIfAborted();
+    if (isEmbedded) await fillOnce(database, () => fillDemo({ database, service }));
+    signal.throwIfAborted();
 
     const development =
       env.jwt || keys === null ? null : await developmentIssuer(keys.bearer, clock, env.claims);
@@ -95,14 +96,23 @@ function secrets(
   return { encryptionKeys, assertionKey };
 }
 
-/** The mark is made last: a demo that was cut off is finished at the next start, a whole one is left alone. */
-async function fillOnce(fill: () => Promise<void>): Promise<void> {
-  const mark = join(developmentFolder, 'demo-filled');
-  const isFilled = await access(mark).then(
-    () => true,
-    () => false,
+/**
+ * The mark is made last: a demo that was cut off is finished at the next start, a whole one is left
+ * alone. It stands with the data, as the database's comment, and goes where they go.
+ */
+async function fillOnce({ pool }: Database, fill: () => Promise<void>): Promise<void> {
+  const mark = 'filled with the demo';
+  const { rows } = await pool.query<{ comment: string | null }>(
+    "select shobj_description(oid, 'pg_database') as comment from pg_database where datname = current_database()",
   );
-  if (isFilled) return;
+  if (rows[0]?.comment === mark) return;
   await fill();
-  await writeFile(mark, '');
+  await pool.query(`comment on database cufflink is '${mark}'`);
+}
+
+/** Everything is stopped, also what comes after something that fails to. */
+async function stopAll(stops: readonly (() => Promise<void>)[]): Promise<void> {
+  const errors: unknown[] = [];
+  for (const stop of stops) await stop().catch((error) => errors.push(error));
+  if (errors.length > 0) throw errors[0];
 }

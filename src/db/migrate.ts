@@ -1,4 +1,6 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from 'pg';
+import { connectTimeoutMs } from '../shared/limits.ts';
 import { type Database, openDatabase, type Schema } from './connection.ts';
 
 /** Any fixed number: whoever migrates a database takes the same lock. */
@@ -12,17 +14,23 @@ export class SchemaMismatch extends Error {
 /**
  * Brings the schema up to date. Several servers may call it at once: one migrates, the others wait
  * and find nothing left to do.
+ * @param signal ends the waiting
  * @returns the names of the migrations that ran
- * @throws SchemaMismatch when the database is newer than this server
+ * @throws SchemaMismatch when the database is newer than this server; the signal's reason
  */
-export async function migrate(url: string, schema: Schema): Promise<string[]> {
+export async function migrate(url: string, schema: Schema, signal?: AbortSignal): Promise<string[]> {
   // A session of its own holds the lock: it outlives the migrations' transactions and ends with the
   // process, whatever happens.
-  const session = new Client({ connectionString: url, application_name: 'cufflink migrate' });
+  const session = new Client({
+    connectionString: url,
+    application_name: 'cufflink migrate',
+    connectionTimeoutMillis: connectTimeoutMs,
+    keepAlive: true,
+  });
   session.on('error', () => {});
   await session.connect();
   try {
-    await session.query('select pg_advisory_lock($1)', [migrationLock]);
+    await lock(session, signal);
     const database = await openDatabase({ url, schema, unlimited: true, poolConnectionsMax: 2 });
     try {
       assertNotNewer(schema, await executedMigrations(database));
@@ -32,6 +40,16 @@ export async function migrate(url: string, schema: Schema): Promise<string[]> {
     }
   } finally {
     await session.end();
+  }
+}
+
+/** By asking again and again: a wait inside the database could not be given up. */
+async function lock(session: Client, signal?: AbortSignal): Promise<void> {
+  for (;;) {
+    signal?.throwIfAborted();
+    const { rows } = await session.query('select pg_try_advisory_lock($1) as mine', [migrationLock]);
+    if (rows[0].mine) return;
+    await sleep(100);
   }
 }
 

@@ -1,0 +1,152 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { chmod, mkdtemp, readdir, readFile, readlink, realpath, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+
+/*
+ * Real server processes in folders of their own. What a test started is ended after it, whatever
+ * became of the test.
+ */
+
+export const repository = fileURLToPath(new URL('../..', import.meta.url));
+export interface ServerProcess {
+  pid: number;
+  /** The address, once it is printed; rejects when the process ends before. */
+  ready(): Promise<string>;
+  /** How it ended: the exit code, or the signal's name. */
+  ended(): Promise<number | string>;
+  /** Sends a signal to the process, or to its whole group as a terminal does. */
+  kill(signal: NodeJS.Signals, whom?: 'process' | 'group'): void;
+  stdout(): string;
+  stderr(): string;
+  /** The printed token of a role. */
+  token(role: string): string;
+}
+
+export interface ServerOptions {
+  /** The working directory, which holds .cufflink. */
+  folder: string;
+  env?: Record<string, string>;
+  /** Instead of the built server. */
+  command?: [string, ...string[]];
+}
+
+const folders: string[] = [];
+const children: ChildProcess[] = [];
+
+/** A new empty folder. */
+export async function newFolder(name = 'folder'): Promise<string> {
+  const folder = await mkdtemp(join(await realpath(tmpdir()), `cufflink ${name} `));
+  folders.push(folder);
+  return folder;
+}
+
+/** A folder with everybody's permission to enter and write. */
+export async function newOpenFolder(): Promise<string> {
+  const folder = await newFolder('open');
+  await chmod(folder, 0o777);
+  return folder;
+}
+
+/** For afterEach: ends every process and removes every folder of the test. */
+export async function cleanUp(): Promise<void> {
+  for (const { pid, exitCode, signalCode } of children.splice(0)) {
+    if (pid !== undefined && exitCode === null && signalCode === null) process.kill(pid, 'SIGKILL');
+  }
+  for (const folder of folders.splice(0)) {
+    for (const pid of await processesIn(folder)) {
+      try {
+        process.kill(pid, 'SIGKILL');
+      } catch {
+        // it ended together with another
+      }
+    }
+    await untilTrue(async () => (await processesIn(folder)).length === 0);
+    await rm(folder, { recursive: true, force: true, maxRetries: 3 });
+  }
+}
+
+/** Starts a server on any free port, with no setting but the given ones. */
+export function startProcess({ folder, env, command }: ServerOptions): ServerProcess {
+  const [program, ...args] = command ?? [process.execPath, join(repository, 'dist/src/main.js')];
+  const child = spawn(program, args, {
+    cwd: folder,
+    env: { PATH: process.env['PATH'], HOME: folder, PORT: '0', ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+    detached: true,
+  });
+  children.push(child);
+  const pid = child.pid as number;
+  const output = { stdout: '', stderr: '' };
+  for (const name of ['stdout', 'stderr'] as const) {
+    child[name].setEncoding('utf8').on('data', (text: string) => {
+      output[name] += text;
+    });
+  }
+  const end = new Promise<number | string>((resolve) => {
+    child.once('close', (code, signal) => resolve(code ?? signal ?? 'unknown'));
+  });
+  const address = () => /Cufflink listens on (\S+)\/graphql\n/.exec(output.stdout)?.[1];
+  return {
+    pid,
+    async ready() {
+      await Promise.race([end, untilTrue(async () => address() !== undefined, 25_000)]);
+      const url = address();
+      if (url === undefined) throw new Error(`The server did not start: ${output.stderr}${output.stdout}`);
+      return url;
+    },
+    ended: () => end,
+    kill: (signal, whom = 'process') => process.kill(whom === 'group' ? -pid : pid, signal),
+    stdout: () => output.stdout,
+    stderr: () => output.stderr,
+    token(role) {
+      const [, token] = new RegExp(`^${role}: .*\n(\\S+)$`, 'm').exec(output.stdout) ?? [];
+      if (token === undefined) throw new Error(`No token of ${role} in: ${output.stdout}`);
+      return token;
+    },
+  };
+}
+
+interface Ended {
+  code: number | string;
+  stdout: string;
+  stderr: string;
+}
+
+/** Runs something to its end. */
+export async function runProcess(options: ServerOptions): Promise<Ended> {
+  const started = startProcess(options);
+  const code = await started.ended();
+  return { code, stdout: started.stdout(), stderr: started.stderr() };
+}
+
+/** The embedded database's own process, as its pid file names it. */
+export async function postmasterOf(folder: string): Promise<number> {
+  const text = await readFile(join(folder, '.cufflink/postgres/data/postmaster.pid'), 'utf8');
+  return Number(text.split('\n')[0]);
+}
+
+/** Live processes that work in a folder or were started with it. */
+export async function processesIn(folder: string): Promise<number[]> {
+  const pids = (await readdir('/proc')).map(Number).filter(Number.isInteger);
+  const found = await Promise.all(
+    pids.map(async (pid) => {
+      const [cwd, command] = await Promise.all([
+        readlink(`/proc/${pid}/cwd`).catch(() => ''),
+        readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => ''),
+      ]);
+      return cwd.startsWith(folder) || command.includes(folder);
+    }),
+  );
+  return pids.filter((_pid, index) => found[index]);
+}
+
+/** Waits until a condition holds. */
+export async function untilTrue(condition: () => Promise<boolean>, msMax = 10_000): Promise<void> {
+  for (let waited = 0; !(await condition()); waited += 20) {
+    if (waited >= msMax) throw new Error(`Waited ${msMax} ms in vain.`);
+    await sleep(20);
+  }
+}
