@@ -9,6 +9,7 @@ import { assertSchemaIsKnown, migrate } from './db/migrate.ts';
 import { fillDemo } from './demo.ts';
 import { type DevelopmentKeys, developmentFolder, developmentKeys } from './development.ts';
 import type { Env } from './env.ts';
+import { startJanitor } from './janitor.ts';
 import { createServer } from './server.ts';
 import { createService, type ServiceSettings } from './service.ts';
 import { systemClock } from './shared/clock.ts';
@@ -78,6 +79,8 @@ export async function start(env: Env, signal: AbortSignal): Promise<Running> {
     );
     const server = await createServer({ ...env, database, authenticate, service });
     stops.push(() => server.stop());
+    const janitor = startJanitor(database, clock, server.log);
+    stops.push(() => janitor.stop());
     return { url: server.url, development, stop };
   } catch (error) {
     await stop();

@@ -110,3 +110,9 @@ export const pendingFactorSeconds = 600;
 export const assertionSeconds = 120;
 export const accountNameCharsMax = 200;
 export const redirectUrlCharsMax = 2_000;
+
+// --- cleaning up --------------------------------------------------------------------------------
+/** How long a step stays after it expired, for whoever looks into a sign-in that failed. */
+export const finishedStepHours = 24;
+export const janitorIntervalSeconds = 600;
+export const janitorBatchRowsMax = 1_000;
