@@ -27,7 +27,7 @@ export interface Env {
   clockOffsetSeconds: number;
 }
 
-export interface EncryptionKey {
+interface EncryptionKey {
   id: string;
   key: Buffer;
 }
@@ -84,7 +84,7 @@ const encryptionKeys = commaSeparated(
     error: 'must give each key an id of its own',
   });
 
-export type P256PrivateJwk = z.infer<typeof p256PrivateJwk>;
+type P256PrivateJwk = z.infer<typeof p256PrivateJwk>;
 
 const p256PrivateJwk = z.object({
   kty: z.literal('EC'),

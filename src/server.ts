@@ -14,6 +14,7 @@ import { addErrorAnswers, answerBadAddress, answerBadHttp } from './http/error-a
 import { createMetrics } from './http/metrics.ts';
 import { databaseReadiness } from './http/readiness.ts';
 import { createSchema } from './schema.ts';
+import { unavailable } from './shared/errors.ts';
 import * as limits from './shared/limits.ts';
 
 export interface ServerDeps {
@@ -162,10 +163,10 @@ async function addLoadShedding(app: FastifyInstance): Promise<void> {
   await app.register(underPressure, {
     maxEventLoopDelay: limits.eventLoopDelayMsMax,
     retryAfter: limits.retryAfterSeconds,
-    pressureHandler: (request, reply) => {
-      if (request.url.startsWith('/graphql')) {
-        reply.header('retry-after', String(limits.retryAfterSeconds)).unavailable();
-      }
+    pressureHandler: async (request, reply) => {
+      if (!request.url.startsWith('/graphql')) return;
+      reply.header('retry-after', limits.retryAfterSeconds);
+      throw unavailable();
     },
   });
 }

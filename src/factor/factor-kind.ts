@@ -5,7 +5,7 @@ import type { KeptSecret, KeyRing } from '../shared/key-ring.ts';
 import type { AuthFactorType, FactorPlace } from './rows.ts';
 
 /** What a kind of factor makes when it is begun. */
-export interface BegunFactor {
+interface BegunFactor {
   /** What is stored: sealed or digested. */
   kept: KeptSecret;
   /** What the user is shown, once. Never stored, never logged. */

@@ -37,7 +37,7 @@ export interface PendingFactor {
 }
 
 /** A row as PostgreSQL's to_jsonb gives it: moments and bytes as text. */
-export interface FactorJson {
+interface FactorJson {
   id: string;
   type: AuthFactorType;
   key_id: string;

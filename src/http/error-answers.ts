@@ -13,7 +13,6 @@ import { loggable } from './format-error.ts';
 declare module 'fastify' {
   interface FastifyReply {
     methodNotAllowed(): FastifyReply;
-    unavailable(): FastifyReply;
   }
 }
 
@@ -56,9 +55,6 @@ export function answerBadHttp(error: { code?: string }, socket: Socket): void {
 export function addErrorAnswers(app: FastifyInstance): void {
   app.decorateReply('methodNotAllowed', function (this: FastifyReply) {
     return answer(this, 'METHOD_NOT_ALLOWED', 'Only POST with a JSON body is served here.');
-  });
-  app.decorateReply('unavailable', function (this: FastifyReply) {
-    return answer(this, 'UNAVAILABLE', unavailable().message);
   });
   app.setNotFoundHandler((_request, reply) => reply.code(404).send(nothingHere));
   app.setErrorHandler((error: FastifyError, request, reply) => {

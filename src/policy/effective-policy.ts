@@ -56,7 +56,7 @@ export function effectivePolicy({ application, override }: PolicyInputs): Effect
   };
 }
 
-export type Setting = keyof PolicyValues;
+type Setting = keyof PolicyValues;
 
 /** A setting that stands in the way, and why. */
 export interface Objection {

@@ -16,7 +16,7 @@ export class PageInfo {
   endCursor!: string | null;
 }
 
-export interface Edge<T> {
+interface Edge<T> {
   cursor: string;
   node: T;
 }
@@ -83,7 +83,7 @@ export function pageArgs(first: number, after: string | undefined | null, keyLen
 }
 
 /** A cursor is the sort key itself, so that it needs no state and survives a deleted row. */
-export const encodeCursor = (key: readonly string[]): string =>
+const encodeCursor = (key: readonly string[]): string =>
   Buffer.from(JSON.stringify(key)).toString('base64url');
 
 function decodeCursor(cursor: string, keyLength: number): string[] {

@@ -7,7 +7,7 @@ export interface KeptSecret {
 }
 
 /** A secret was kept under a key that this server was not given. */
-export class UnknownKey extends Error {
+class UnknownKey extends Error {
   override name = 'UnknownKey';
 
   constructor(keyId: string) {

@@ -29,7 +29,7 @@ export interface DecisionInputs extends StateInputs {
 }
 
 /** One rule, as it was asked. */
-export interface AskedRule {
+interface AskedRule {
   reason: MfaReason;
   matched: boolean;
 }

@@ -1,7 +1,6 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import type { Caller } from '../caller/caller.ts';
 import { type RawBuilder, rowOf, sql } from '../db/sql.ts';
-import { isDisabled } from '../factor/attempts.ts';
 import {
   type AuthFactorType,
   type PendingFactor,
@@ -101,12 +100,6 @@ export async function readSubject(
 
 /** The user's TOTP factor, active or disabled: the one that makes the user enrolled. */
 export const enrolledFactor = ({ factors }: Subject): StoredFactor | undefined => factors.TOTP;
-
-export const isTotpDisabled = ({ user }: Subject): boolean => isDisabled(user.totpFailures);
-
-/** A recovery code that was not redeemed yet. */
-export const unusedRecoveryCode = ({ factors }: Subject): StoredFactor | undefined =>
-  factors.RECOVERY_CODE?.spent === 0 ? factors.RECOVERY_CODE : undefined;
 
 const nobody: StoredUser = {
   accountName: null,

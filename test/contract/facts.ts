@@ -28,7 +28,7 @@ export type Facts = ReadonlyMap<string, string>;
 export const readSdl = (sdl: string): GraphQLSchema => buildASTSchema(parse(sdl), { assumeValidSDL: true });
 
 /** The types of a schema's own, without those of GraphQL. */
-export const typesOf = (schema: GraphQLSchema): GraphQLNamedType[] =>
+const typesOf = (schema: GraphQLSchema): GraphQLNamedType[] =>
   Object.values(schema.getTypeMap()).filter(
     (type) => !type.name.startsWith('__') && !specifiedScalarTypes.some(({ name }) => name === type.name),
   );

@@ -52,7 +52,7 @@ export async function makeGround(server: TestServer): Promise<Ground> {
 }
 
 /** The claims of a caller of a kind, bound to its own application and tenant. */
-export function claimsOf(kind: Kind, { own, subject }: Ground, granted: readonly Scope[]): TokenOptions {
+function claimsOf(kind: Kind, { own, subject }: Ground, granted: readonly Scope[]): TokenOptions {
   return {
     sub: subject,
     scopes: granted,

@@ -1,0 +1,72 @@
+import { connect, createServer, type Socket } from 'node:net';
+import { databaseSchema } from '../../src/database-schema.ts';
+import { type Database, openDatabase } from '../../src/db/connection.ts';
+import { databaseUrl } from '../setup/harness.ts';
+
+/** A database behind a wire that can be cut and frozen. */
+export interface Wire {
+  database: Database;
+  /** Ends every connection and refuses new ones. */
+  cut(): void;
+  /** Accepts everything and passes nothing on, as a database that hangs. */
+  freeze(): void;
+  mend(): void;
+  close(): Promise<void>;
+}
+
+export async function wiredDatabase(): Promise<Wire> {
+  const target = new URL(databaseUrl());
+  let state: 'open' | 'cut' | 'frozen' = 'open';
+  const sockets = new Set<Socket>();
+  const pairs = new Set<[Socket, Socket]>();
+  const wire = createServer((near) => {
+    const far = connect(Number(target.port || 5432), target.hostname);
+    const pair: [Socket, Socket] = [near, far];
+    pairs.add(pair);
+    for (const socket of pair) {
+      const other = socket === near ? far : near;
+      sockets.add(socket);
+      socket.on('error', () => other.destroy());
+      socket.on('close', () => {
+        sockets.delete(socket);
+        pairs.delete(pair);
+        other.destroy();
+      });
+    }
+    // With a plain end, as a server that shuts down: a reset is an error of Node's own realm, which
+    // is no Error to code that jest has loaded.
+    if (state === 'cut') near.once('data', () => near.end());
+    else if (state === 'open') join(pair);
+  });
+  const join = ([near, far]: [Socket, Socket]) => near.pipe(far).pipe(near);
+  await new Promise<void>((resolve) => wire.listen(0, '127.0.0.1', resolve));
+  const url = new URL(target);
+  const address = wire.address();
+  if (address === null || typeof address === 'string') throw new Error('no port');
+  url.hostname = '127.0.0.1';
+  url.port = String(address.port);
+  const database = await openDatabase({ url: url.href, schema: databaseSchema });
+  return {
+    database,
+    cut() {
+      state = 'cut';
+      for (const socket of sockets) socket.end();
+    },
+    freeze() {
+      state = 'frozen';
+      for (const [near, far] of pairs) {
+        near.unpipe(far).pause();
+        far.unpipe(near).pause();
+      }
+    },
+    mend() {
+      if (state === 'frozen') for (const pair of pairs) join(pair);
+      state = 'open';
+    },
+    async close() {
+      await database.close();
+      for (const socket of sockets) socket.destroy();
+      await new Promise((resolve) => wire.close(resolve));
+    },
+  };
+}
