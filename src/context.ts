@@ -1,29 +1,26 @@
 import type { Caller } from './caller/caller.ts';
-import type { Log, RequestContext } from './caller/context.ts';
+import type { Log, RequestContext, Service } from './caller/context.ts';
 import type { Database } from './db/connection.ts';
 import type { Metrics } from './http/metrics.ts';
-import type { Clock } from './shared/clock.ts';
-import type { Ids } from './shared/ids.ts';
 
 export interface ContextDeps {
   database: Database;
-  clock: Clock;
-  ids: Ids;
+  service: Service;
   metrics?: Pick<Metrics, 'batch'>;
 }
 
 /** Makes the context of one request: caller, entity manager, loaders, clock. */
 export function createContext(
-  { database, clock, ids, metrics }: ContextDeps,
+  { database, service, metrics }: ContextDeps,
   request: { requestId: string; caller: Caller | null; log: Log },
 ): RequestContext {
   const made = new Map<unknown, unknown>();
   const context: RequestContext = {
+    ...service,
     ...request,
     em: database.fork(),
-    clock,
-    ids,
     answered: new WeakSet(),
+    shownByToken: new WeakSet(),
     once<T>(make: (context: RequestContext) => T): T {
       if (!made.has(make)) made.set(make, make(context));
       return made.get(make) as T;

@@ -1,12 +1,28 @@
 import { Migration20261124000000 } from '../migrations/Migration20261124000000.ts';
+import { Migration20261124120000 } from '../migrations/Migration20261124120000.ts';
 import { AuditEventEntity } from './audit/audit-event.entity.ts';
 import type { Schema } from './db/connection.ts';
+import { AuthFactorEntity, PendingAuthFactorEntity } from './factor/auth-factor.entity.ts';
 import { IdempotencyKeyEntity } from './idempotency/idempotency-key.entity.ts';
+import { MfaStepEntity } from './signin/mfa-step.entity.ts';
 import { ApplicationEntity } from './tenancy/application.entity.ts';
 import { TenantEntity } from './tenancy/tenant.entity.ts';
+import { UserEntity } from './user/user.entity.ts';
 
 /** Every table, and every step that led to it, oldest first. */
 export const databaseSchema: Schema = {
-  entities: [ApplicationEntity, TenantEntity, AuditEventEntity, IdempotencyKeyEntity],
-  migrations: [{ name: 'Migration20261124000000', class: Migration20261124000000 }],
+  entities: [
+    ApplicationEntity,
+    TenantEntity,
+    UserEntity,
+    AuthFactorEntity,
+    PendingAuthFactorEntity,
+    MfaStepEntity,
+    AuditEventEntity,
+    IdempotencyKeyEntity,
+  ],
+  migrations: [
+    { name: 'Migration20261124000000', class: Migration20261124000000 },
+    { name: 'Migration20261124120000', class: Migration20261124120000 },
+  ],
 };

@@ -1,3 +1,4 @@
+import { generateSync } from 'otplib';
 import { Caller, scopes } from './caller/caller.ts';
 import type { RequestContext } from './caller/context.ts';
 import { type ContextDeps, createContext } from './context.ts';
@@ -8,11 +9,18 @@ import {
   updateTenantMfaPolicy,
 } from './policy/policy.service.ts';
 import { AlreadyExists, UserError } from './shared/user-error.type.ts';
+import { enrollTotp } from './signin/enroll.service.ts';
+import { TotpEnrollment } from './signin/signin.type.ts';
+import { startMfa } from './signin/start.service.ts';
+import { verifyTotp } from './signin/verify.service.ts';
 import type { OverrideRule } from './tenancy/policy-columns.ts';
 import { createApplication, createTenant, updateApplication } from './tenancy/tenancy.service.ts';
 
 interface DemoTenant {
   id: string;
+  /** Users who have signed in; who enrolled is named in `enrolled`. */
+  users?: readonly string[];
+  enrolled?: readonly string[];
   displayName: string;
   /** Values of an override; `enabled` false keeps them behind a switched-off toggle. */
   override?: { enabled: boolean; policy: MfaPolicyInput };
@@ -33,10 +41,12 @@ const applications: DemoApplication[] = [
     overrideRule: 'ANY',
     policy: { totpEnabled: true, recoveryCodesEnabled: true, enrollment: 'OPTIONAL' },
     tenants: [
-      { id: 'alder', displayName: 'Alder Shipping' },
+      { id: 'alder', displayName: 'Alder Shipping', users: ['emil', 'frida'], enrolled: ['frida'] },
       { id: 'birch', displayName: 'Birch & Sons' },
       {
         id: 'cedar',
+        users: ['ada', 'bela'],
+        enrolled: ['bela'],
         displayName: 'Cedar Bank',
         override: {
           enabled: true,
@@ -46,10 +56,13 @@ const applications: DemoApplication[] = [
       {
         id: 'dogwood',
         displayName: 'Dogwood Clinics',
+        users: ['cleo', 'dora'],
+        enrolled: ['dora'],
         override: { enabled: true, policy: { enrollment: 'REQUIRED' } },
       },
       {
         id: 'elm',
+        users: ['gus'],
         displayName: 'Elm Street Bakery',
         override: { enabled: true, policy: { totpEnabled: false, recoveryCodesEnabled: false } },
       },
@@ -99,16 +112,15 @@ export const demo = { places: { application: 'harbor', tenant: 'cedar', user: 'a
 
 /** Fills an empty database with the demo, by the same services that serve the API. May be repeated. */
 export async function fillDemo(deps: ContextDeps): Promise<void> {
-  const context = createContext(deps, {
-    requestId: 'demo',
-    caller: new Caller('demo', { kind: 'installation' }, scopes),
-    log: console,
-  });
-  for (const application of applications) await fillApplication(context, application);
+  const contextOf: ContextOf = (caller) => createContext(deps, { requestId: 'demo', caller, log: console });
+  for (const application of applications) await fillApplication(contextOf, application);
 }
 
-async function fillApplication(context: RequestContext, application: DemoApplication): Promise<void> {
+type ContextOf = (caller: Caller) => RequestContext;
+
+async function fillApplication(contextOf: ContextOf, application: DemoApplication): Promise<void> {
   const { id, displayName, overrideRule, policy, tenants } = application;
+  const context = contextOf(new Caller('demo', { kind: 'installation' }, scopes));
   expected(await createApplication(context, { id, displayName }));
   expected(await updateApplication(context, { id, overrideRule }));
   expected(await updateApplicationMfaPolicy(context, { applicationId: id, policy }));
@@ -116,12 +128,38 @@ async function fillApplication(context: RequestContext, application: DemoApplica
     expected(
       await createTenant(context, { id: tenant.id, applicationId: id, displayName: tenant.displayName }),
     );
-    if (tenant.override === undefined) continue;
-    const { enabled, policy: values } = tenant.override;
+    if (tenant.override) await overrideTenant(context, tenant.id, tenant.override);
+    await fillUsers(contextOf, id, tenant);
+  }
+}
+
+async function overrideTenant(
+  context: RequestContext,
+  tenantId: string,
+  { enabled, policy }: NonNullable<DemoTenant['override']>,
+): Promise<void> {
+  expected(
+    enabled
+      ? await setTenantMfaPolicyOverride(context, { tenantId, enabled, policy })
+      : await updateTenantMfaPolicy(context, { tenantId, policy }),
+  );
+}
+
+/** Users sign in; some have enrolled before, in an authenticator app that nobody has. */
+async function fillUsers(contextOf: ContextOf, applicationId: string, tenant: DemoTenant): Promise<void> {
+  const tenantId = tenant.id;
+  for (const userId of tenant.enrolled ?? []) {
+    const self = contextOf(new Caller(userId, { kind: 'tenant', applicationId, tenantId }, []));
+    const begun = await enrollTotp(self, {});
+    if (!(begun instanceof TotpEnrollment)) continue; // enrolled by a demo that was cut off
+    const epoch = Math.floor(self.clock.now().getTime() / 1000);
+    expected(await verifyTotp(self, { code: generateSync({ secret: begun.secret, epoch }) }));
+  }
+  const service = contextOf(new Caller('demo', { kind: 'application', applicationId }, scopes));
+  for (const userId of tenant.users ?? []) {
+    const accountName = `${userId}@${tenantId}.example`;
     expected(
-      enabled
-        ? await setTenantMfaPolicyOverride(context, { tenantId: tenant.id, enabled, policy: values })
-        : await updateTenantMfaPolicy(context, { tenantId: tenant.id, policy: values }),
+      await startMfa(service, { tenantId, userId, accountName, trigger: 'LOGIN', identityProvider: 'LOCAL' }),
     );
   }
 }

@@ -4,9 +4,12 @@ import type { IRules } from 'graphql-shield';
 import type { Caller, Scope } from './caller/caller.ts';
 import { callerOf, type RequestContext } from './caller/context.ts';
 import { ApiError, forbidden } from './shared/errors.ts';
+import { assertMayRunSteps } from './signin/signin.access.ts';
 import type { ApplicationRow, TenantRow } from './tenancy/rows.ts';
 import { assertMayReadApplications, assertMayReadTenants } from './tenancy/tenancy.access.ts';
 import type { TenantFilter } from './tenancy/tenancy.loader.ts';
+import { assertActsForUser, assertMayDeleteFactors, assertMayReadUser } from './user/user.access.ts';
+import type { UserRow } from './user/user.type.ts';
 
 // shield's ESM build imports what Node 23 removed; its CommonJS build works, with graphql-middleware
 // from the same loader.
@@ -20,13 +23,13 @@ const { applyMiddleware } = require('graphql-middleware') as typeof import('grap
  * business of the other two walls (services and SQL).
  */
 
-type Check<Parent, Args> = (caller: Caller, parent: Parent, context: RequestContext, args: Args) => void;
+type Check<Parent, Args> = (context: RequestContext, parent: Parent, args: Args) => void;
 
 /** A rule is a check that throws; nothing is cached, since checks read parents and arguments. */
-function when<Parent = unknown, Args = unknown>(check: Check<Parent, Args>) {
+function guard<Parent = unknown, Args = unknown>(check: Check<Parent, Args>) {
   return rule({ cache: 'no_cache' })(async (parent, args, context: RequestContext) => {
     try {
-      check(callerOf(context), parent as Parent, context, args as Args);
+      check(context, parent as Parent, args as Args);
       return true;
     } catch (error) {
       if (error instanceof ApiError) return error;
@@ -34,6 +37,11 @@ function when<Parent = unknown, Args = unknown>(check: Check<Parent, Args>) {
     }
   });
 }
+
+/** A guard for callers with a bearer token; without one, UNAUTHENTICATED. */
+const when = <Parent = unknown, Args = unknown>(
+  check: (caller: Caller, parent: Parent, context: RequestContext, args: Args) => void,
+) => guard<Parent, Args>((context, parent, args) => check(callerOf(context), parent, context, args));
 
 const authenticated = when(() => {});
 const withScope = (scope: Scope) => when((caller) => caller.assertMay(scope));
@@ -51,9 +59,28 @@ const readsTenants = when<ApplicationRow, { filter?: TenantFilter | null }>(
   },
 );
 
-const readsEffectivePolicy = when<TenantRow>((caller, tenant, { answered }) => {
-  if (!answered.has(tenant) && !caller.isOf(tenant)) caller.assertMay('mfa-policy:read');
+const readsEffectivePolicy = guard<TenantRow>((context, tenant) => {
+  // Whoever holds an MFA token may see what applies in its step.
+  if (context.shownByToken.has(tenant)) return;
+  const caller = callerOf(context);
+  if (!context.answered.has(tenant) && !caller.isOf(tenant)) caller.assertMay('mfa-policy:read');
 });
+
+const readsUser = when<unknown, { id: string; tenantId?: string | null }>((caller, _parent, _context, user) =>
+  assertMayReadUser(caller, user),
+);
+
+/** A user's MFA: of one's own, of a user that an operation answered, or with the scope. */
+const readsMfa = when<UserRow>((caller, user, { answered }) => {
+  if (!answered.has(user)) assertMayReadUser(caller, user);
+});
+
+/** A token authorizes the calls of its step; without one, a signed-in user acts for itself. */
+const inStepOrSelf = guard<unknown, { input: { mfaToken?: string | null } }>(
+  (context, _parent, { input }) => {
+    if (input.mfaToken == null) assertActsForUser(callerOf(context));
+  },
+);
 
 /** SDL and introspection: open in development, else to who may read the schema. */
 export function assertMayReadSchema(context: RequestContext, isOpen: boolean): void {
@@ -62,15 +89,7 @@ export function assertMayReadSchema(context: RequestContext, isOpen: boolean): v
   }
 }
 
-const readsSchema = (isOpen: boolean) =>
-  rule({ cache: 'no_cache' })(async (_parent, _args, context: RequestContext) => {
-    try {
-      assertMayReadSchema(context, isOpen);
-      return true;
-    } catch (error) {
-      return error as Error;
-    }
-  });
+const readsSchema = (isOpen: boolean) => guard((context) => assertMayReadSchema(context, isOpen));
 
 export interface PermissionOptions {
   /** Whether anyone may read the schema. */
@@ -90,6 +109,8 @@ export const permissionMap = ({ introspection }: PermissionOptions): PermissionM
     tenant: when(assertMayReadTenants),
     tenants: when(assertMayReadTenants),
     effectivePolicy: when(assertMayReadTenants),
+    user: readsUser,
+    introspectMfaToken: allow,
     _entities: authenticated,
     _service: readsSchema(introspection),
   },
@@ -103,6 +124,14 @@ export const permissionMap = ({ introspection }: PermissionOptions): PermissionM
     updateApplicationMfaPolicy: withScope('mfa-policy:write'),
     updateTenantMfaPolicy: withScope('mfa-policy:write'),
     setTenantMfaPolicyOverride: withScope('mfa-policy:write'),
+    startMfa: when(assertMayRunSteps),
+    enrollTotpAuthFactor: inStepOrSelf,
+    verifyTotpAuthFactorChallenge: inStepOrSelf,
+    enrollRecoveryCodeAuthFactor: inStepOrSelf,
+    verifyRecoveryCodeAuthFactorChallenge: inStepOrSelf,
+    verifyMfaEnrollment: when(assertMayRunSteps),
+    verifyMfaChallenge: when(assertMayRunSteps),
+    deleteAuthFactor: when(assertMayDeleteFactors),
   },
   Application: {
     id: allow,
@@ -114,9 +143,15 @@ export const permissionMap = ({ introspection }: PermissionOptions): PermissionM
   Tenant: {
     id: allow,
     displayName: allow,
-    application: allow,
+    application: authenticated,
     mfaPolicyOverride: answeredOr('mfa-policy:read'),
     effectivePolicy: readsEffectivePolicy,
+    users: withScope('auth-factor:read'),
+  },
+  User: {
+    id: allow,
+    tenantId: allow,
+    mfa: readsMfa,
   },
   // What the fields above lead to; reaching it was the question.
   Viewer: allow,
@@ -136,6 +171,24 @@ export const permissionMap = ({ introspection }: PermissionOptions): PermissionM
   NotFound: allow,
   AlreadyExists: allow,
   VersionConflict: allow,
+  UserMfa: allow,
+  AuthFactor: allow,
+  MfaExemption: allow,
+  UserConnection: allow,
+  UserEdge: allow,
+  UserPayload: allow,
+  MfaDecision: allow,
+  MfaTokenInfo: allow,
+  TotpEnrollment: allow,
+  FactorVerified: allow,
+  RecoveryCodeEnrollment: allow,
+  MfaCompleted: allow,
+  InvalidCode: allow,
+  TooManyAttempts: allow,
+  InvalidMfaToken: allow,
+  MfaNotSatisfied: allow,
+  FactorNotAllowed: allow,
+  StepUpRequired: allow,
   _Service: allow,
 });
 

@@ -13,8 +13,11 @@ import { guarded, type PermissionOptions, permissionMap } from './permissions.ts
 import { ApplicationPolicyResolver, PolicyResolver, TenantPolicyResolver } from './policy/policy.resolver.ts';
 import { DateTime } from './shared/date-time.ts';
 import { assertRepresentations } from './shared/representations.ts';
+import { SignInResolver } from './signin/signin.resolver.ts';
 import { tenancyReferences } from './tenancy/tenancy.reference.ts';
 import { ApplicationTenantsResolver, TenancyResolver } from './tenancy/tenancy.resolver.ts';
+import { userReferences } from './user/user.reference.ts';
+import { TenantUsersResolver, UserResolver, ViewerMfaResolver } from './user/user.resolver.ts';
 
 const federationLink = `extend schema
   @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key", "@shareable", "@external", "@inaccessible", "@tag"])`;
@@ -27,6 +30,10 @@ function typeGraphQlSchema(): GraphQLSchema {
       PolicyResolver,
       ApplicationPolicyResolver,
       TenantPolicyResolver,
+      UserResolver,
+      TenantUsersResolver,
+      ViewerMfaResolver,
+      SignInResolver,
     ],
     scalarsMap: [{ type: Date, scalar: DateTime }],
     directives: [...specifiedDirectives],
@@ -52,10 +59,12 @@ export function printSdl(): string {
   return `${federationLink}\n\n${sdl.trim()}\n`;
 }
 
+const references = { ...tenancyReferences, ...userReferences };
+
 /** The Federation 2 subgraph, before anything guards it. */
 export function subgraphSchema(): GraphQLSchema {
   const resolvers: GraphQLResolverMap = createResolversMap(typeGraphQlSchema()) as GraphQLResolverMap;
-  for (const [type, reference] of Object.entries(tenancyReferences)) {
+  for (const [type, reference] of Object.entries(references)) {
     resolvers[type] = { ...(resolvers[type] as object), ...reference };
   }
   const schema = buildSubgraphSchema([{ typeDefs: parse(printSdl()), resolvers }]);
@@ -67,7 +76,7 @@ export function subgraphSchema(): GraphQLSchema {
 const checkingRepresentations =
   (resolve: GraphQLFieldResolver<unknown, unknown>): GraphQLFieldResolver<unknown, unknown> =>
   (parent, args, context, info) => {
-    assertRepresentations(args['representations'], Object.keys(tenancyReferences));
+    assertRepresentations(args['representations'], Object.keys(references));
     return resolve(parent, args, context, info);
   };
 

@@ -6,6 +6,7 @@ import underPressure from '@fastify/under-pressure';
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyRequest } from 'fastify';
 import type { Authenticate } from './caller/bearer.ts';
 import type { Caller } from './caller/caller.ts';
+import type { Service } from './caller/context.ts';
 import { createContext } from './context.ts';
 import type { Database } from './db/connection.ts';
 import { createApollo } from './http/apollo.ts';
@@ -13,8 +14,6 @@ import { addErrorAnswers, answerBadAddress, answerBadHttp } from './http/error-a
 import { createMetrics } from './http/metrics.ts';
 import { databaseReadiness } from './http/readiness.ts';
 import { createSchema } from './schema.ts';
-import type { Clock } from './shared/clock.ts';
-import type { Ids } from './shared/ids.ts';
 import * as limits from './shared/limits.ts';
 
 export interface ServerDeps {
@@ -23,8 +22,7 @@ export interface ServerDeps {
   port: number;
   database: Database;
   authenticate: Authenticate;
-  clock: Clock;
-  ids: Ids;
+  service: Service;
   /** Whether anyone may read the schema. */
   introspection: boolean;
   /** Browser origins that may call. */
@@ -112,6 +110,7 @@ export async function createServer(deps: ServerDeps): Promise<Server> {
     if (state.draining) return unready('draining');
     return (await readiness.isDatabaseReady()) ? { status: 'ok' } : unready('database');
   });
+  app.get('/.well-known/jwks.json', async () => deps.service.assertionKey.keys);
   app.get('/metrics', quiet, async (_request, reply) =>
     reply.type(metrics.registry.contentType).send(await metrics.registry.metrics()),
   );

@@ -1,17 +1,18 @@
 import { join } from 'node:path';
 import { createAuthenticate } from './caller/bearer.ts';
-import { type DevelopmentIssuer, developmentIssuer, newSigningKey } from './caller/development-issuer.ts';
+import { type DevelopmentIssuer, developmentIssuer } from './caller/development-issuer.ts';
 import { localKeys, remoteKeys } from './caller/jwks.ts';
 import { databaseSchema } from './database-schema.ts';
 import { type Database, openDatabase } from './db/connection.ts';
 import { startEmbeddedPostgres } from './db/embedded.ts';
 import { assertSchemaIsKnown, migrate } from './db/migrate.ts';
 import { fillDemo } from './demo.ts';
-import { developmentFolder, ensureSigningKey } from './development.ts';
+import { type DevelopmentKeys, developmentFolder, developmentKeys } from './development.ts';
 import type { Env } from './env.ts';
+import { startJanitor } from './janitor.ts';
 import { createServer } from './server.ts';
+import { createService, type ServiceSettings } from './service.ts';
 import { systemClock } from './shared/clock.ts';
-import { uuidV7Ids } from './shared/ids.ts';
 
 export interface Running {
   url: string;
@@ -31,7 +32,13 @@ export async function start(env: Env, signal: AbortSignal): Promise<Running> {
   const stop = () => stopAll(stops.splice(0).reverse());
   try {
     const clock = systemClock(env.clockOffsetSeconds);
-    const ids = uuidV7Ids(clock);
+    const keys = env.production ? null : await developmentKeys(developmentFolder, env.databaseUrl);
+    const service = await createService({
+      clock,
+      ...secrets(env, keys),
+      publicUrl: env.publicUrl ?? `http://${env.host}:${env.port}`,
+      redirectOrigins: env.redirectOrigins,
+    });
 
     let databaseUrl = env.databaseUrl;
     if (databaseUrl === undefined) {
@@ -50,11 +57,12 @@ export async function start(env: Env, signal: AbortSignal): Promise<Running> {
     stops.push(() => database.close());
     await assertSchemaIsKnown(database);
     signal.throwIfAborted();
-    if (isEmbedded) await fillOnce(database, () => fillDemo({ database, clock, ids }));
+    if (isEmbedded) await fillOnce(database, () => fillDemo({ database, service }));
     signal.throwIfAborted();
 
-    const development = env.jwt ? null : await createDevelopmentIssuer(env, isEmbedded, clock);
-    const keys = env.jwt
+    const development =
+      env.jwt || keys === null ? null : await developmentIssuer(keys.bearer, clock, env.claims);
+    const bearerKeys = env.jwt
       ? remoteKeys(env.jwt.jwksUrl, clock)
       : localKeys((development as DevelopmentIssuer).keys);
     const { issuer, audience } = env.jwt ?? (development as DevelopmentIssuer);
@@ -66,11 +74,13 @@ export async function start(env: Env, signal: AbortSignal): Promise<Running> {
         claimTenant: env.claims.tenant,
         claimScope: env.claims.scope,
       },
-      keys,
+      bearerKeys,
       clock,
     );
-    const server = await createServer({ ...env, database, authenticate, clock, ids });
+    const server = await createServer({ ...env, database, authenticate, service });
     stops.push(() => server.stop());
+    const janitor = startJanitor(database, clock, server.log);
+    stops.push(() => janitor.stop());
     return { url: server.url, development, stop };
   } catch (error) {
     await stop();
@@ -78,17 +88,15 @@ export async function start(env: Env, signal: AbortSignal): Promise<Running> {
   }
 }
 
-/**
- * Beside the embedded database the key lasts, so that tokens survive a restart. With DATABASE_URL
- * the folder is not ours to touch: the key lives as long as the process.
- */
-async function createDevelopmentIssuer(
-  { claims }: Env,
-  isEmbedded: boolean,
-  clock: { now(): Date },
-): Promise<DevelopmentIssuer> {
-  const key = isEmbedded ? await ensureSigningKey(developmentFolder) : await newSigningKey();
-  return developmentIssuer(key, clock, claims);
+/** What is given serves; in development, keys of its own stand in for what is not. */
+function secrets(
+  env: Env,
+  keys: DevelopmentKeys | null,
+): Pick<ServiceSettings, 'encryptionKeys' | 'assertionKey'> {
+  const encryptionKeys = env.encryptionKeys ?? (keys && [keys.encryption]);
+  const assertionKey = env.assertionKey ?? keys?.assertion;
+  if (!encryptionKeys || !assertionKey) throw new Error('Production names its keys; readEnv sees to it.');
+  return { encryptionKeys, assertionKey };
 }
 
 /**

@@ -2,6 +2,8 @@ import type { EntityManager } from '@mikro-orm/postgresql';
 import type { Clock } from '../shared/clock.ts';
 import { unauthenticated } from '../shared/errors.ts';
 import type { Ids } from '../shared/ids.ts';
+import type { KeyRing } from '../shared/key-ring.ts';
+import type { SigningKey } from '../shared/signing-key.ts';
 import type { Caller } from './caller.ts';
 
 /** What the service says while it works. Never a secret, a code or a token. */
@@ -11,20 +13,33 @@ export interface Log {
   info(details: object, message: string): void;
 }
 
+/** What a process is given once, for all its requests. */
+export interface Service {
+  readonly clock: Clock;
+  readonly ids: Ids;
+  readonly keyRing: KeyRing;
+  /** Signs assertions. */
+  readonly assertionKey: SigningKey;
+  /** The service's own address, without a slash at the end. */
+  readonly publicUrl: string;
+  /** Where hosted pages may send a browser. */
+  readonly redirectOrigins: readonly string[];
+}
+
 /** One request: whom it speaks for and what it works with. Nothing in it outlives the request. */
-export interface RequestContext {
+export interface RequestContext extends Service {
   readonly requestId: string;
   /** Null without a bearer token. */
   readonly caller: Caller | null;
   readonly em: EntityManager;
-  readonly clock: Clock;
-  readonly ids: Ids;
   readonly log: Log;
   /**
    * Objects that an operation answered, which whoever may call it may read whole; of the objects
    * beside them, only what a scope allows.
    */
   readonly answered: WeakSet<object>;
+  /** Tenants that an MFA token made known: their name and effective policy answer to whoever holds it. */
+  readonly shownByToken: WeakSet<object>;
   /** The one thing of its kind in this request, e.g. a loader: made at first use. */
   once<T>(make: (context: RequestContext) => T): T;
   /** Drops what `once` made: after a write, the next read must see it. */

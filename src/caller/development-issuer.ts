@@ -1,4 +1,4 @@
-import { exportJWK, generateKeyPair, importJWK, type JSONWebKeySet, type JWK, SignJWT } from 'jose';
+import { importJWK, type JSONWebKeySet, type JWK, SignJWT } from 'jose';
 import type { Clock } from '../shared/clock.ts';
 
 /** The issuer of development: a key of this folder, for machines where no identity provider is at hand. */
@@ -16,11 +16,6 @@ export interface TokenClaims {
   application_id?: string;
   tenant_id?: string;
 }
-
-export const newSigningKey = async (): Promise<JWK> => {
-  const { privateKey } = await generateKeyPair('ES256', { extractable: true });
-  return { ...(await exportJWK(privateKey)), kid: 'development', alg: 'ES256', use: 'sig' };
-};
 
 export async function developmentIssuer(
   key: JWK,

@@ -4,7 +4,7 @@ import { scopes } from '../caller/caller.ts';
 import { type DevelopmentIssuer, developmentIssuer, type TokenClaims } from '../caller/development-issuer.ts';
 import { developmentRoles } from '../caller/roles.ts';
 import { demo } from '../demo.ts';
-import { developmentFolder, readSigningKey } from '../development.ts';
+import { developmentFolder, readBearerKey } from '../development.ts';
 import { type Env, EnvError, readSomeEnv } from '../env.ts';
 import { systemClock } from '../shared/clock.ts';
 import { bearerAgeHoursMax } from '../shared/limits.ts';
@@ -123,6 +123,6 @@ async function folderIssuer(): Promise<DevelopmentIssuer> {
 }
 
 async function readIssuer({ clockOffsetSeconds, claims }: Env): Promise<DevelopmentIssuer | null> {
-  const key = await readSigningKey(developmentFolder);
+  const key = await readBearerKey(developmentFolder);
   return key && developmentIssuer(key, systemClock(clockOffsetSeconds), claims);
 }

@@ -34,3 +34,13 @@ export const likePattern = (part: string): string => `%${part.replace(/[\\%_]/g,
 
 /** PostgreSQL's text form of a moment (the driver leaves timestamps as text) as a Date. */
 export const toDate = (text: string): Date => new Date(text);
+
+/** Statements by name, to be parts of one. */
+export type Statements = Record<string, RawBuilder<unknown>>;
+
+/** Statements as parts of a WITH, each followed by a comma. No two of them may change the same row. */
+export const partsOf = (statements: Statements): RawBuilder<unknown> =>
+  sql.join(
+    Object.entries(statements).map(([name, statement]) => sql`${sql.ref(name)} as (${statement}),`),
+    sql` `,
+  );

@@ -127,10 +127,14 @@ interface Walk {
   fragments: Fragments;
   variables: Record<string, unknown>;
   cost: number;
+  codes: number;
 }
 
+/** Where a guess at a factor can stand in an input. */
+const codeInputs = ['code', 'recoveryCode', 'currentCode'];
+
 /**
- * Checks pages, lists and cost of an operation that is valid.
+ * Checks pages, lists, codes and cost of an operation that is valid.
  * @param variables coerced
  * @throws LIMIT_EXCEEDED saying which limit, and what it is; BAD_USER_INPUT
  */
@@ -142,7 +146,12 @@ export function assertWithinLimits(
 ): void {
   const root = schema.getRootType(operation.operation);
   if (root == null) return;
-  addUp({ schema, fragments: fragmentsOf(document), variables, cost: 0 }, root, operation.selectionSet, 1);
+  addUp(
+    { schema, fragments: fragmentsOf(document), variables, cost: 0, codes: 0 },
+    root,
+    operation.selectionSet,
+    1,
+  );
 }
 
 /** @param times how many objects of the type may be answered */
@@ -171,9 +180,18 @@ function addField(walk: Walk, type: GraphQLCompositeType, node: FieldNode, times
   // Introspection is bounded by graphql-js' own rule.
   const field = isObjectType(type) || isInterfaceType(type) ? type.getFields()[node.name.value] : undefined;
   if (field === undefined) return;
-  const size = sizeOf(`${type.name}.${field.name}`, argumentsOf(walk, field, node));
+  const args = argumentsOf(walk, field, node);
+  assertOneCode(walk, args);
+  const size = sizeOf(`${type.name}.${field.name}`, args);
   const inner = getNamedType(field.type);
   if (node.selectionSet && isCompositeType(inner)) addUp(walk, inner, node.selectionSet, times * size);
+}
+
+/** One request is one guess (security.md THR-2), whatever aliases and fragments it is written with. */
+function assertOneCode(walk: Walk, { input }: Record<string, unknown>): void {
+  if (input === null || typeof input !== 'object') return;
+  if (codeInputs.some((name) => (input as Record<string, unknown>)[name] != null)) walk.codes += 1;
+  check(limits.codesMax, walk.codes, 'code of a factor');
 }
 
 /** How many objects a field may answer: the page asked for, or one for each entry of a list given. */

@@ -36,6 +36,9 @@ export const repeatsMax = 100;
 /** One per field answered, multiplied by the size of the list it stands in. */
 export const costMax = 25_000;
 
+/** Codes of a factor that one request may carry (security.md THR-2). */
+export const codesMax = 1;
+
 // --- time (security.md REL-2: every call answers within 3 s) ------------------------------------
 export const connectTimeoutMs = 1_000;
 export const lockTimeoutMs = 1_500;
@@ -72,3 +75,44 @@ export const stopSecondsMax = 9;
 /** Past this delay of the event loop, requests are refused rather than queued. */
 export const eventLoopDelayMsMax = 1_000;
 export const retryAfterSeconds = 2;
+
+// --- TOTP [RFC 6238 section 4 and 5.2; what every authenticator app supports] -------------------
+export const totpSecretBytes = 20;
+export const totpDigits = 6;
+export const totpPeriodSeconds = 30;
+/** A QR code of the middle error correction level holds 2,331 bytes [ISO/IEC 18004]. */
+export const otpauthUriCharsMax = 2_300;
+/** One time step of delay between the app and us; never one ahead. */
+export const totpPastSteps = 1;
+
+// --- recovery codes (rules.md section 2: at least 100 random bits) ------------------------------
+export const recoveryCodeGroups = 5;
+export const recoveryCodeGroupChars = 4;
+
+// --- attempts (rules.md section 2; NIST SP 800-63B-4 section 3.2.2 allows at most 100 in a row) --
+/** Wrong codes in a row that are free of waiting. */
+export const freeAttemptsMax = 5;
+/** The first wait; each further wrong code doubles it. */
+export const firstWaitSeconds = 30;
+export const waitSecondsMax = 3600;
+/** Wrong codes in a row after which a factor is disabled. */
+export const attemptsMax = 50;
+/** Wrong codes after which a pending factor is gone. */
+export const pendingAttemptsMax = 5;
+
+// --- the MFA step (rules.md section 2) ----------------------------------------------------------
+export const mfaTokenBytes = 32;
+export const enrollmentStepSeconds = 600;
+export const challengeStepSeconds = 300;
+/** A pending factor of self-service; in a step it ends with the step. */
+export const pendingFactorSeconds = 600;
+/** Long enough to be checked, too short to be passed around. */
+export const assertionSeconds = 120;
+export const accountNameCharsMax = 200;
+export const redirectUrlCharsMax = 2_000;
+
+// --- cleaning up --------------------------------------------------------------------------------
+/** How long a step stays after it expired, for whoever looks into a sign-in that failed. */
+export const finishedStepHours = 24;
+export const janitorIntervalSeconds = 600;
+export const janitorBatchRowsMax = 1_000;

@@ -12,7 +12,7 @@ import { scopes } from '../../src/caller/caller.ts';
 import { type DevelopmentIssuer, developmentIssuer } from '../../src/caller/development-issuer.ts';
 import { localKeys } from '../../src/caller/jwks.ts';
 import { developmentRoles } from '../../src/caller/roles.ts';
-import { ensureSigningKey } from '../../src/development.ts';
+import { ensureSeed, readBearerKey } from '../../src/development.ts';
 import { systemClock } from '../../src/shared/clock.ts';
 import {
   UpdateApplicationMfaPolicyDocument,
@@ -35,7 +35,10 @@ let development: DevelopmentIssuer;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'cufflink-token-'));
   const clock = systemClock();
-  development = await developmentIssuer(await ensureSigningKey(join(folder, '.cufflink')), clock, names);
+  await ensureSeed(join(folder, '.cufflink'));
+  const key = await readBearerKey(join(folder, '.cufflink'));
+  if (key === null) throw new Error('The seed was made just now.');
+  development = await developmentIssuer(key, clock, names);
   const settings = {
     claimApplication: names.application,
     claimTenant: names.tenant,
@@ -188,7 +191,7 @@ describe('a mistake', () => {
     async (content) => {
       const broken = await mkdtemp(join(folder, 'broken-'));
       await mkdir(join(broken, '.cufflink'));
-      await writeFile(join(broken, '.cufflink', 'signing-key.json'), content);
+      await writeFile(join(broken, '.cufflink', 'seed'), content);
       const { code, out, error } = await run(['admin'], {}, broken);
       expect({ code, out }).toEqual({ code: 1, out: '' });
       expect(error).toMatch(/^The key in \.cufflink\/ can't be read: delete it and restart the server\./);

@@ -252,7 +252,7 @@ describe('GQL-2: other origins', () => {
 
 describe('the status of an answer', () => {
   test('UNAUTHENTICATED is 401 and says how to authenticate, whoever notices', async () => {
-    for (const headers of [{}, { authorization: 'Bearer x' }, { authorization: 'Basic eDp4' }]) {
+    for (const headers of [undefined, { authorization: 'Bearer x' }, { authorization: 'Basic eDp4' }]) {
       const reply = await post(server, { query: '{ viewer { subject } }' }, headers);
       expect(reply.status).toBe(401);
       expect(codesOf(reply)).toEqual(['UNAUTHENTICATED']);

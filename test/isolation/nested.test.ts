@@ -29,7 +29,7 @@ beforeAll(async () => {
 afterAll(() => server.stop());
 
 /** Who reads a field of a neighbouring object. */
-type Reader = 'everyone' | 'policy reader' | 'policy reader or user of the tenant';
+type Reader = 'everyone' | 'factor reader' | 'policy reader' | 'policy reader or user of the tenant';
 
 interface FieldRule {
   selection: string;
@@ -57,6 +57,7 @@ const tenantFields: Record<string, FieldRule> = {
   application: { selection: 'application { id displayName }', reader: 'everyone' },
   mfaPolicyOverride: { selection: 'mfaPolicyOverride { enabled }', reader: 'policy reader' },
   effectivePolicy: { selection: 'effectivePolicy { issuer }', reader: 'policy reader or user of the tenant' },
+  users: { selection: 'users(first: 1) { totalCount }', reader: 'factor reader' },
 };
 
 function reads(
@@ -65,6 +66,7 @@ function reads(
   kind: Kind,
   granted: readonly Scope[],
 ): boolean {
+  if (reader === 'factor reader') return granted.includes('auth-factor:read');
   if (reader === 'everyone' || granted.includes('mfa-policy:read')) return true;
   if (answered && !evenWhenAnswered) return true;
   return reader === 'policy reader or user of the tenant' && kind === 'tenant';

@@ -1,3 +1,4 @@
+import { expect } from '@jest/globals';
 import type { Scope } from '../../src/caller/caller.ts';
 import type { Ground, Kind, Place, Target } from './callers.ts';
 
@@ -16,7 +17,9 @@ export interface Operation {
   /** Also allowed without the scope, to callers of a tenant. */
   openToTenants?: true;
   /** Other boundaries: FORBIDDEN. */
-  only?: 'installation';
+  only?: 'installation' | 'application' | 'tenant';
+  /** Answered without a bearer token too: an MFA token, good or bad, speaks for itself. */
+  openToTokens?: true;
   /** What the caller must reach: the application as a whole, at least its tenant's application, the tenant. */
   about: 'application' | 'application-or-its-tenant' | 'tenant' | 'nothing';
   /** What stands under `result` where the caller reaches the target. */
@@ -28,6 +31,8 @@ export interface Operation {
 }
 
 const notFound = { __typename: 'NotFound', code: 'NOT_FOUND' };
+
+const invalidMfaToken = { __typename: 'InvalidMfaToken', code: 'INVALID_MFA_TOKEN' };
 
 const payload = (type: string, fields: object) => ({ __typename: type, ...fields });
 const ofTenant = ({ tenantId }: Target) => payload('TenantPayload', { tenant: { id: tenantId } });
@@ -212,6 +217,103 @@ export const operations: readonly Operation[] = [
     inside: ofTenant,
     outside: notFound,
   },
+  {
+    name: 'user',
+    document: 'query ($id: ID!, $tenantId: ID!) { result: user(id: $id, tenantId: $tenantId) { tenantId } }',
+    variables: ({ tenantId }) => ({ id: 'somebody', tenantId }),
+    scope: 'auth-factor:read',
+    about: 'tenant',
+    inside: ({ tenantId }) => ({ tenantId }),
+    outside: null,
+  },
+  {
+    name: '_entities of User',
+    document:
+      'query ($user: _Any!) { result: _entities(representations: [$user]) { ... on User { tenantId } } }',
+    variables: ({ tenantId }) => ({ user: { __typename: 'User', id: 'somebody', tenantId } }),
+    scope: 'auth-factor:read',
+    about: 'tenant',
+    inside: ({ tenantId }) => [{ tenantId }],
+    outside: [null],
+  },
+  {
+    name: 'deleteAuthFactor',
+    document: `mutation ($input: DeleteAuthFactorInput!) {
+      result: deleteAuthFactor(input: $input) { __typename ... on UserError { code message } }
+    }`,
+    variables: () => ({ input: { id: '01900000-0000-7000-8000-000000000000' } }),
+    scope: 'auth-factor:delete',
+    openToTenants: true,
+    about: 'nothing',
+    inside: () => notFound,
+  },
+  {
+    name: 'startMfa',
+    document: `mutation ($input: StartMfaInput!) {
+      result: startMfa(input: $input) { __typename ... on MfaDecision { status } ... on UserError { code message } }
+    }`,
+    variables: ({ tenantId }) => ({
+      input: { tenantId, userId: 'somebody', accountName: 'somebody', trigger: 'LOGIN' },
+    }),
+    scope: 'mfa-workflow:execute',
+    only: 'application',
+    about: 'tenant',
+    inside: () => payload('MfaDecision', { status: 'AUTHENTICATED' }),
+    outside: notFound,
+  },
+  ...(['verifyMfaEnrollment', 'verifyMfaChallenge'] as const).map(
+    (name): Operation => ({
+      name,
+      document: `mutation ($input: VerifyMfaInput!) {
+        result: ${name}(input: $input) { __typename ... on UserError { code message } }
+      }`,
+      variables: () => ({ input: { mfaToken: 'unknown' } }),
+      scope: 'mfa-workflow:execute',
+      only: 'application',
+      about: 'nothing',
+      inside: () => invalidMfaToken,
+    }),
+  ),
+  {
+    name: 'introspectMfaToken',
+    document: '{ result: introspectMfaToken(mfaToken: "unknown") { userId } }',
+    variables: () => ({}),
+    openToTokens: true,
+    about: 'nothing',
+    inside: () => null,
+  },
+  ...(
+    [
+      ['enrollTotpAuthFactor', {}],
+      ['verifyTotpAuthFactorChallenge', { code: '000000' }],
+      ['enrollRecoveryCodeAuthFactor', {}],
+      ['verifyRecoveryCodeAuthFactorChallenge', { recoveryCode: '0' }],
+    ] as const
+  ).flatMap(([name, input]): Operation[] => {
+    const document = `mutation ($input: ${name[0]?.toUpperCase()}${name.slice(1)}Input!) {
+      result: ${name}(input: $input) { __typename ... on UserError { code } }
+    }`;
+    const inStep: Operation = {
+      name,
+      document,
+      variables: () => ({ input: { ...input, mfaToken: 'unknown' } }),
+      openToTokens: true,
+      about: 'nothing',
+      inside: () => ({ code: 'INVALID_MFA_TOKEN' }),
+    };
+    if (name === 'verifyRecoveryCodeAuthFactorChallenge') return [inStep];
+    return [
+      inStep,
+      {
+        name: `${name} without a step`,
+        document,
+        variables: () => ({ input }),
+        only: 'tenant',
+        about: 'nothing',
+        inside: () => ({ __typename: expect.any(String) }),
+      },
+    ];
+  }),
 ];
 
 /** Open in development; in production to callers with schema:read, whatever their boundary. */
@@ -224,11 +326,12 @@ export type Outcome = 'UNAUTHENTICATED' | 'FORBIDDEN' | 'inside' | 'outside';
 
 /** What the rules say of a call. */
 export function outcomeOf(
-  { scope, openToTenants, only, about }: Operation,
+  { scope, openToTenants, openToTokens, only, about }: Operation,
   kind: Kind,
   granted: readonly Scope[],
   place: Place,
 ): Outcome {
+  if (openToTokens) return 'inside';
   if (kind === 'none') return 'UNAUTHENTICATED';
   const mayAtAll = scope === undefined || granted.includes(scope) || (openToTenants && kind === 'tenant');
   if (!mayAtAll || (only !== undefined && kind !== only)) return 'FORBIDDEN';

@@ -18,11 +18,20 @@ const objectTypes = Object.values(served.getTypeMap()).filter(
   (type): type is GraphQLObjectType => isObjectType(type) && !type.name.startsWith('__'),
 );
 
-/** Someone who may do everything, and whom only the map can stop. */
-const context: Pick<RequestContext, 'caller' | 'answered'> = {
-  caller: new Caller('root', { kind: 'installation' }, scopes),
+/** Someone who may do everything, and whom only the map can stop. Steps are run by an application's caller. */
+const contextFor = (field: string): Pick<RequestContext, 'caller' | 'answered' | 'shownByToken'> => ({
+  caller: new Caller(
+    'root',
+    /^(startMfa|verifyMfa\w+)$/.test(field)
+      ? { kind: 'application', applicationId: 'any' }
+      : { kind: 'installation' },
+    scopes,
+  ),
   answered: new WeakSet(),
-};
+  shownByToken: new WeakSet(),
+});
+/** What the rules look at: calls in a step bring its token. */
+const args = { input: { mfaToken: 'any' } };
 
 const reached = Symbol('the resolver was reached');
 const open = subgraphSchema();
@@ -34,7 +43,9 @@ for (const type of Object.values(open.getTypeMap()).filter(isObjectType)) {
 async function isDenied(wall: GraphQLSchema, type: string, field: string): Promise<boolean> {
   const { resolve } = (wall.getType(type) as GraphQLObjectType).getFields()[field] ?? {};
   if (resolve === undefined) throw new Error(`${type}.${field} has no resolver.`);
-  const answer = await Promise.resolve(resolve({}, {}, context, {} as never)).catch(() => 'an error');
+  const answer = await Promise.resolve(resolve({}, args, contextFor(field), {} as never)).catch(
+    () => 'an error',
+  );
   return answer !== reached;
 }
 
@@ -47,10 +58,10 @@ const without = (type: string, field?: string): PermissionMap => {
 };
 
 /** The entries of the map: a field, or a type as a whole. */
-const entries = objectTypes.flatMap(({ name }): [string, string, string?][] =>
+const entries = objectTypes.flatMap(({ name }): [string, string, string | undefined][] =>
   isByField(name)
     ? Object.keys(map[name] ?? {}).map((field) => [`${name}.${field}`, name, field])
-    : [[name, name]],
+    : [[name, name, undefined]],
 );
 
 /** A type's rules are a plain object of fields, or one rule for all of them. */

@@ -8,8 +8,8 @@ import { localKeys } from '../../src/caller/jwks.ts';
 import { databaseSchema } from '../../src/database-schema.ts';
 import { type Database, openDatabase } from '../../src/db/connection.ts';
 import { createServer, type Server, type ServerDeps } from '../../src/server.ts';
+import { createService } from '../../src/service.ts';
 import type { Clock } from '../../src/shared/clock.ts';
-import { uuidV7Ids } from '../../src/shared/ids.ts';
 
 /*
  * The real server on a real PostgreSQL, called by GraphQL over HTTP. Every test makes an
@@ -87,10 +87,29 @@ export const databaseUrl = (): string => {
 
 const signing = generateKeyPair('ES256', { extractable: true });
 
+const assertionKey = generateKeyPair('ES256', { extractable: true }).then(({ privateKey }) =>
+  exportJWK(privateKey),
+);
+/** One key for all servers of a file, as several servers of an installation share theirs. */
+const encryptionKey = randomBytes(32);
+
+export const publicUrl = 'https://mfa.test';
+
+export const testService = async (clock: Clock) =>
+  createService({
+    clock,
+    encryptionKeys: [{ id: 'test', key: encryptionKey }],
+    assertionKey: await assertionKey,
+    publicUrl,
+    redirectOrigins: ['https://app.test'],
+  });
+
 /** Starts a server in this process, with a signing key and a clock of the test's own. */
-export async function startTestServer(overrides: Partial<ServerDeps> = {}): Promise<TestServer> {
+export async function startTestServer({
+  clock = new TestClock(),
+  ...overrides
+}: Partial<ServerDeps> & { clock?: TestClock } = {}): Promise<TestServer> {
   const { privateKey, publicKey } = await signing;
-  const clock = new TestClock();
   const lines: string[] = [];
   const database = overrides.database ?? (await openDatabase({ url: databaseUrl(), schema: databaseSchema }));
   const keys = localKeys({ keys: [{ ...(await exportJWK(publicKey)), kid: 'test', alg: 'ES256' }] });
@@ -103,8 +122,7 @@ export async function startTestServer(overrides: Partial<ServerDeps> = {}): Prom
       keys,
       clock,
     ),
-    clock,
-    ids: uuidV7Ids(clock),
+    service: await testService(clock),
     introspection: true,
     corsOrigins: ['https://app.test'],
     logLevel: 'info',

@@ -1,0 +1,27 @@
+import type { Service } from './caller/context.ts';
+import type { Clock } from './shared/clock.ts';
+import { uuidV7Ids } from './shared/ids.ts';
+import { KeyRing } from './shared/key-ring.ts';
+import { SigningKey } from './shared/signing-key.ts';
+
+export interface ServiceSettings {
+  clock: Clock;
+  /** The first seals, all open. */
+  encryptionKeys: readonly { id: string; key: Buffer }[];
+  /** Private P-256 JWK. */
+  assertionKey: object;
+  publicUrl: string;
+  redirectOrigins: readonly string[];
+}
+
+/** Makes what the requests of a process share. */
+export async function createService(settings: ServiceSettings): Promise<Service> {
+  return {
+    clock: settings.clock,
+    ids: uuidV7Ids(settings.clock),
+    keyRing: new KeyRing(settings.encryptionKeys),
+    assertionKey: await SigningKey.of(settings.assertionKey),
+    publicUrl: settings.publicUrl,
+    redirectOrigins: settings.redirectOrigins,
+  };
+}

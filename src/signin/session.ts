@@ -1,0 +1,111 @@
+import type { EntityManager } from '@mikro-orm/postgresql';
+import { callerOf, type RequestContext } from '../caller/context.ts';
+import { rowOf, sql } from '../db/sql.ts';
+import { FactorNotAllowed, InvalidMfaToken } from '../factor/factor-error.type.ts';
+import { forbidden } from '../shared/errors.ts';
+import {
+  readSubject,
+  type Subject,
+  type SubjectColumns,
+  subjectColumns,
+  toSubject,
+} from '../user/subject.ts';
+import type { StepPurpose } from './decision.ts';
+import type { MfaTrigger } from './signin.type.ts';
+import { type MfaToken, parseMfaToken } from './token.ts';
+
+/** An MFA step that is open. */
+export interface Step {
+  id: string;
+  purpose: StepPurpose;
+  trigger: MfaTrigger;
+  accountName: string;
+  redirectUrl: string | null;
+  satisfiedBy: 'otp' | 'recovery' | null;
+  expiresAt: Date;
+}
+
+/** Whoever carries out enrolling and verifying: a user inside a step, or a signed-in user outside one. */
+export interface Session {
+  subject: Subject;
+  /** Null in self-service. */
+  step: Step | null;
+  /** For the record. */
+  actor: string;
+}
+
+interface StepJson {
+  id: string;
+  purpose: StepPurpose;
+  trigger: MfaTrigger;
+  account_name: string;
+  redirect_url: string | null;
+  satisfied_by: 'otp' | 'recovery' | null;
+  expires_at: string;
+}
+
+/**
+ * Finds out on whose behalf a call is made: by its MFA token, or by a signed-in user's bearer token.
+ * @throws UNAUTHENTICATED with neither, FORBIDDEN for a bearer that is no user
+ */
+export async function openSession(
+  context: RequestContext,
+  mfaToken: string | null | undefined,
+): Promise<Session | InvalidMfaToken | FactorNotAllowed> {
+  if (mfaToken != null) return openStep(context, mfaToken);
+  const caller = callerOf(context);
+  if (caller.tenantId === null)
+    throw forbidden('This needs an mfaToken, or the bearer token of a signed-in user.');
+  const subject = await readSubject(context.em, caller, caller.tenantId, caller.subject, context.clock.now());
+  // A tenant that is not there allows nothing.
+  return subject === null ? new FactorNotAllowed() : { subject, step: null, actor: caller.subject };
+}
+
+export interface OpenStep extends Session {
+  step: Step;
+}
+
+/** Opens the step of a token. A bearer token beside it must not be somebody else's. */
+export async function openStep(
+  context: RequestContext,
+  mfaToken: string,
+): Promise<OpenStep | InvalidMfaToken> {
+  const token = parseMfaToken(mfaToken);
+  const found = token && (await readStep(context.em, token, context.clock.now()));
+  if (found === null) return new InvalidMfaToken();
+  const { caller } = context;
+  const isForeign =
+    caller !== null &&
+    (!caller.reachesTenant(found.subject.tenant) ||
+      (caller.tenantId !== null && caller.subject !== found.subject.userId));
+  return isForeign ? new InvalidMfaToken() : { ...found, actor: found.subject.userId };
+}
+
+async function readStep(
+  em: EntityManager,
+  { tenantId, hash }: MfaToken,
+  now: Date,
+): Promise<{ subject: Subject; step: Step } | null> {
+  const row = await rowOf(
+    em,
+    sql<SubjectColumns & { step: StepJson }>`
+      select ${subjectColumns(sql`s.user_id`, now)}, to_jsonb(s) as step
+      from mfa_steps s join tenants t on t.id = s.tenant_id join applications a on a.id = t.application_id
+      where s.tenant_id = ${tenantId} and s.token_hash = ${hash} and ${isOpen('s', now)}`,
+  );
+  return row && { subject: toSubject(row), step: toStep(row.step) };
+}
+
+/** The condition under which a step is open. @param s alias of mfa_steps */
+export const isOpen = (s: string, now: Date) =>
+  sql`${sql.ref(`${s}.finished_at`)} is null and ${sql.ref(`${s}.ended_at`)} is null and ${sql.ref(`${s}.expires_at`)} > ${now}`;
+
+const toStep = (row: StepJson): Step => ({
+  id: row.id,
+  purpose: row.purpose,
+  trigger: row.trigger,
+  accountName: row.account_name,
+  redirectUrl: row.redirect_url,
+  satisfiedBy: row.satisfied_by,
+  expiresAt: new Date(row.expires_at),
+});

@@ -1,0 +1,30 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { mfaTokenBytes } from '../shared/limits.ts';
+import { isId } from '../shared/text.ts';
+
+/**
+ * An MFA token: 256 random bits, then the tenant's id, which only says where to look (one shard
+ * holds all of a tenant) and grants nothing. Stored is the digest of the random part.
+ */
+export interface MfaToken {
+  tenantId: string;
+  hash: string;
+}
+
+const tokenPattern = /^([A-Za-z0-9_-]{43})\.([A-Za-z0-9_-]{2,86})$/;
+
+/** @returns the text to hand out, and what to store of it */
+export function newMfaToken(tenantId: string): { text: string; hash: string } {
+  const random = randomBytes(mfaTokenBytes).toString('base64url');
+  return { text: `${random}.${Buffer.from(tenantId).toString('base64url')}`, hash: hashOf(random) };
+}
+
+/** @returns null for what cannot be a token */
+export function parseMfaToken(text: string): MfaToken | null {
+  const [, random, place] = tokenPattern.exec(text) ?? [];
+  if (random === undefined || place === undefined) return null;
+  const tenantId = Buffer.from(place, 'base64url').toString('utf8');
+  return isId(tenantId) ? { tenantId, hash: hashOf(random) } : null;
+}
+
+const hashOf = (random: string): string => createHash('sha256').update(random).digest('base64url');

@@ -1,0 +1,191 @@
+import { type AuditEntry, auditInsert } from '../audit/audit.service.ts';
+import type { RequestContext } from '../caller/context.ts';
+import { countOf, rowOf, type Statements, sql } from '../db/sql.ts';
+import { reservePendingAttempt } from '../factor/attempts.ts';
+import {
+  FactorNotAllowed,
+  InvalidCode,
+  InvalidMfaToken,
+  type TooManyAttempts,
+} from '../factor/factor-error.type.ts';
+import type { FactorKind } from '../factor/factor-kind.ts';
+import { recoveryCode } from '../factor/recovery-code.ts';
+import type { PendingFactor, StoredFactor } from '../factor/rows.ts';
+import { totp } from '../factor/totp.ts';
+import { effectivePolicy } from '../policy/effective-policy.ts';
+import { tryCode } from '../user/code-check.ts';
+import type { StoredUser } from '../user/subject.ts';
+import { factorView } from '../user/user-view.ts';
+import { newRecoveryCode, putRecoveryCode } from './recovery-code-issue.ts';
+import { isOpen, openSession, openStep, type Session, type Step } from './session.ts';
+import type {
+  VerifyRecoveryCodeAuthFactorChallengeInput,
+  VerifyTotpAuthFactorChallengeInput,
+} from './signin.input.ts';
+import { FactorVerified } from './signin.type.ts';
+
+type Verified = FactorVerified | InvalidCode | TooManyAttempts | InvalidMfaToken | FactorNotAllowed;
+
+/** A TOTP code: it confirms what was begun in this step, or answers the challenge. */
+export async function verifyTotp(
+  context: RequestContext,
+  { mfaToken, code }: VerifyTotpAuthFactorChallengeInput,
+): Promise<Verified> {
+  const session = await openSession(context, mfaToken);
+  if (!('subject' in session)) return session;
+  if (!totp.isAllowedBy(effectivePolicy(session.subject.tenant))) return new FactorNotAllowed();
+  const begun = pendingOf(session, totp);
+  return begun ? confirm(context, session, begun, code) : challenge(context, session, totp, code);
+}
+
+/** A recovery code: it answers a challenge, once. */
+export async function verifyRecoveryCode(
+  context: RequestContext,
+  { mfaToken, recoveryCode: code }: VerifyRecoveryCodeAuthFactorChallengeInput,
+): Promise<Verified> {
+  const session = await openStep(context, mfaToken);
+  if (!('subject' in session)) return session;
+  if (session.step.purpose !== 'CHALLENGE') return new InvalidMfaToken();
+  if (!recoveryCode.isAllowedBy(effectivePolicy(session.subject.tenant))) return new FactorNotAllowed();
+  return challenge(context, session, recoveryCode, code);
+}
+
+/** What was begun by whoever confirms: in this very step, or in self-service. */
+export const pendingOf = ({ subject, step }: Session, kind: FactorKind): PendingFactor | undefined =>
+  subject.pending.find(({ type, stepId }) => type === kind.type && stepId === (step?.id ?? ''));
+
+async function challenge(
+  context: RequestContext,
+  { subject, step, actor }: Session,
+  kind: FactorKind,
+  code: string,
+): Promise<Verified> {
+  const now = context.clock.now();
+  const { tenant, userId } = subject;
+  const about = { applicationId: tenant.applicationId, tenantId: tenant.id, userId };
+  const result = await tryCode(context, subject, actor, kind, code, {
+    events: kind.usedAction ? [{ ...about, action: kind.usedAction, detail: {} }] : [],
+    statements: (accepted): Statements =>
+      step?.purpose === 'CHALLENGE' ? { satisfied: satisfy(step, tenant.id, kind, now, accepted) } : {},
+  });
+  if (!('spent' in result)) return result;
+  const used = { ...(subject.factors[kind.type] as StoredFactor), spent: result.spent, lastUsedAt: now };
+  return new FactorVerified(factorView(used, cleared(subject.user), effectivePolicy(tenant)));
+}
+
+/** Once a recovery code has satisfied a step, the assertion says so, whatever follows. */
+const satisfy = (
+  step: Step,
+  tenantId: string,
+  kind: FactorKind,
+  now: Date,
+  accepted: ReturnType<typeof sql>,
+) => sql`
+  update mfa_steps s set satisfied_by = case when s.satisfied_by = 'recovery' then 'recovery' else ${kind.amr} end
+  where s.tenant_id = ${tenantId} and s.id = ${step.id} and ${isOpen('s', now)} and ${accepted}`;
+
+/**
+ * Confirms a pending factor: it becomes the active one and takes the place of the old. In the same
+ * statement die the old factor, its recovery code, every other pending factor and every other open
+ * enrollment step, and all counters are set to zero.
+ */
+async function confirm(
+  context: RequestContext,
+  session: Session,
+  begun: PendingFactor,
+  code: string,
+): Promise<Verified> {
+  const { em, clock, keyRing } = context;
+  const now = clock.now();
+  const { tenant, userId, user } = session.subject;
+  const about = { applicationId: tenant.applicationId, tenantId: tenant.id, userId };
+  const left = await reservePendingAttempt(em, tenant.id, begun.id, now);
+  if (left === null) return new InvalidCode(0);
+  const place = { tenantId: tenant.id, userId, id: begun.id };
+  const spends = totp.verify(code, { place, secret: begun.secret, spent: 0 }, keyRing, now);
+  if (spends !== null) {
+    const activated = await activate(context, session, begun, spends);
+    if (activated !== null) {
+      const factor = { ...begun, spent: spends, activatedAt: now, lastUsedAt: now };
+      return new FactorVerified(
+        factorView(factor, cleared(user), effectivePolicy(tenant)),
+        activated.recoveryCode,
+      );
+    }
+  }
+  const failed: AuditEntry = {
+    ...about,
+    action: 'mfa_challenge.failed',
+    detail: { type: begun.type, pending: true },
+  };
+  // The last wrong code takes the pending factor with it.
+  await countOf(
+    em,
+    sql`with gone as (
+        delete from pending_auth_factors where tenant_id = ${tenant.id} and id = ${begun.id} and ${left === 0}::boolean
+      ) ${auditInsert(context, session.actor, [failed])}`,
+  );
+  return new InvalidCode(left);
+}
+
+async function activate(
+  context: RequestContext,
+  { subject, step, actor }: Session,
+  begun: PendingFactor,
+  spends: number,
+): Promise<{ recoveryCode: string | null } | null> {
+  const now = context.clock.now();
+  const { tenant, userId } = subject;
+  const policy = effectivePolicy(tenant);
+  const about = { applicationId: tenant.applicationId, tenantId: tenant.id, userId };
+  const issued = recoveryCode.isAllowedBy(policy) ? newRecoveryCode(context, tenant.id, userId) : null;
+  const events: AuditEntry[] = [
+    { ...about, action: 'auth_factor.enrolled', detail: { type: begun.type, factorId: begun.id } },
+    ...(issued ? [{ ...about, action: 'recovery_code.issued' as const, detail: {} }] : []),
+  ];
+  const done = sql`exists (select from activated)`;
+  const ofUser = sql`tenant_id = ${tenant.id} and user_id = ${userId}`;
+  const row = await rowOf(
+    context.em,
+    // The user's row is locked first: two confirmations take turns, and the second finds nothing.
+    // A factor that became active since this one was begun is not replaced (replaces).
+    sql<{ done: boolean }>`
+      with locked as (select id from users where tenant_id = ${tenant.id} and id = ${userId} for update),
+      taken as (
+        delete from pending_auth_factors p
+        where p.tenant_id = ${tenant.id} and p.id = ${begun.id} and p.expires_at > ${now} and exists (select from locked)
+          and ${step ? sql`exists (select from mfa_steps s where s.tenant_id = ${tenant.id} and s.id = ${step.id} and ${isOpen('s', now)})` : sql`true`}
+        returning p.*
+      ),
+      activated as (
+        insert into auth_factors as f (tenant_id, user_id, type, id, key_id, secret, spent, created_at, activated_at, last_used_at)
+        select tenant_id, user_id, type, id, key_id, secret, ${spends}::bigint, created_at, ${now}, ${now} from taken
+        on conflict (tenant_id, user_id, type) do update set id = excluded.id, key_id = excluded.key_id,
+          secret = excluded.secret, spent = excluded.spent, created_at = excluded.created_at,
+          activated_at = excluded.activated_at, last_used_at = excluded.last_used_at
+        where f.id = (select replaces from taken)
+        returning 1
+      ),
+      others_gone as (delete from pending_auth_factors where ${ofUser} and id <> ${begun.id} and ${done}),
+      others_ended as (
+        update mfa_steps set ended_at = ${now}
+        where ${ofUser} and purpose = 'ENROLLMENT' and id <> ${step?.id ?? begun.id} and finished_at is null and ended_at is null and ${done}
+      ),
+      enrolled as (
+        update users set first_enrolled_at = coalesce(first_enrolled_at, ${now}), totp_failures = 0, totp_locked_until = null,
+          recovery_failures = 0, recovery_locked_until = null
+        where tenant_id = ${tenant.id} and id = ${userId} and ${done}
+      ),
+      satisfied as (
+        update mfa_steps set satisfied_by = 'otp'
+        where tenant_id = ${tenant.id} and id = ${step?.id ?? null} and purpose = 'ENROLLMENT' and ${done}
+      ),
+      recovery as (${issued ? putRecoveryCode(issued, now, done) : sql`delete from auth_factors where ${ofUser} and type = 'RECOVERY_CODE' and ${done}`}),
+      recorded as (${auditInsert(context, actor, events, done)})
+      select ${done} as done`,
+  );
+  return row?.done ? { recoveryCode: issued?.shown ?? null } : null;
+}
+
+/** An accepted code has set the counters of its kind to zero. */
+const cleared = (user: StoredUser): StoredUser => ({ ...user, totpFailures: 0, recoveryFailures: 0 });

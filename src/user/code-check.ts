@@ -1,0 +1,128 @@
+import { type AuditEntry, auditInsert } from '../audit/audit.service.ts';
+import type { RequestContext } from '../caller/context.ts';
+import { countOf, partsOf, type RawBuilder, rowOf, type Statements, sql } from '../db/sql.ts';
+import { type Attempt, isDisabled, reserveAttempt, returnAttempt, wrongCode } from '../factor/attempts.ts';
+import type { InvalidCode, TooManyAttempts } from '../factor/factor-error.type.ts';
+import type { FactorKind, FactorUnderTest } from '../factor/factor-kind.ts';
+import type { FactorPlace } from '../factor/rows.ts';
+import type { KeyRing } from '../shared/key-ring.ts';
+import { attemptsMax } from '../shared/limits.ts';
+import type { Subject } from './subject.ts';
+
+/** What an accepted code brings about, in the statement that spends it. */
+export interface Effects {
+  /** @param accepted true where the code was spent by this very statement */
+  statements(accepted: RawBuilder<unknown>): Statements;
+  /** The factor goes with its code; without this its row would be changed twice in one statement. */
+  removesFactor?: boolean;
+  /** Assignments to the user's row; one statement changes a row only once. */
+  onUser?: RawBuilder<unknown>;
+  events: readonly AuditEntry[];
+}
+
+const noEffects: Effects = { statements: () => ({}), events: [] };
+
+/** A right code, spent. */
+export interface Accepted {
+  spent: number;
+}
+
+/**
+ * Tries a code of the user's active factor of a kind.
+ *
+ * First the attempt is reserved, in a statement of its own. Then the code is looked at. A right one
+ * is spent by one conditional UPDATE whose row count decides, and its effects are part of that
+ * statement. User never seen, no factor, wrong code, used code: the same statements, the same answer.
+ */
+export async function tryCode(
+  context: RequestContext,
+  subject: Subject,
+  actor: string,
+  kind: FactorKind,
+  code: string,
+  effects: Effects = noEffects,
+): Promise<Accepted | InvalidCode | TooManyAttempts> {
+  const { em, clock } = context;
+  const now = clock.now();
+  const user = { tenantId: subject.tenant.id, userId: subject.userId };
+  const attempt = await reserveAttempt(em, user, kind.attempts, now);
+  if (!('failures' in attempt)) return attempt;
+
+  const factor = subject.factors[kind.type];
+  let spends: number | null;
+  try {
+    const place = { ...user, id: factor?.id ?? '' };
+    const real = factor && { place, secret: factor.secret, spent: factor.spent };
+    spends = kind.verify(code, real ?? decoy(kind, context.keyRing), context.keyRing, now);
+  } catch (fault) {
+    await returnAttempt(em, user, kind.attempts, attempt);
+    throw fault;
+  }
+  if (factor !== undefined && spends !== null) {
+    const accepted = await spend(context, actor, kind, { ...user, id: factor.id }, spends, effects);
+    if (accepted) return { spent: spends };
+  }
+  await countOf(em, auditInsert(context, actor, failureEvents(subject, kind, attempt)));
+  return wrongCode(attempt);
+}
+
+async function spend(
+  context: RequestContext,
+  actor: string,
+  kind: FactorKind,
+  { tenantId, userId, id }: FactorPlace,
+  spends: number,
+  effects: Effects,
+): Promise<boolean> {
+  const accepted = sql`exists (select from spent)`;
+  const unspent = sql`tenant_id = ${tenantId} and user_id = ${userId} and type = ${kind.type} and id = ${id} and spent < ${spends}`;
+  const spending = effects.removesFactor
+    ? sql`delete from auth_factors where ${unspent}`
+    : sql`update auth_factors set spent = ${spends}, last_used_at = ${context.clock.now()} where ${unspent}`;
+  const row = await rowOf(
+    context.em,
+    sql<{ accepted: boolean }>`
+      with spent as (${spending} returning 1),
+      cleared as (
+        update users set ${kind.onAccepted}${effects.onUser ? sql`, ${effects.onUser}` : sql``} where tenant_id = ${tenantId} and id = ${userId} and ${accepted}
+      ),
+      ${partsOf(effects.statements(accepted))}
+      recorded as (${auditInsert(context, actor, effects.events, accepted)})
+      select ${accepted} as accepted`,
+  );
+  return row?.accepted ?? false;
+}
+
+function failureEvents(subject: Subject, kind: FactorKind, { failures, lockedUntil }: Attempt): AuditEntry[] {
+  const about = {
+    applicationId: subject.tenant.applicationId,
+    tenantId: subject.tenant.id,
+    userId: subject.userId,
+  };
+  const events: AuditEntry[] = [
+    { ...about, action: 'mfa_challenge.failed', detail: { type: kind.type, failures } },
+  ];
+  if (lockedUntil !== null) {
+    events.push({ ...about, action: 'mfa_user.locked', detail: { type: kind.type, until: lockedUntil } });
+  }
+  if (isDisabled(failures) && subject.factors[kind.type] !== undefined) {
+    events.push({
+      ...about,
+      action: 'auth_factor.disabled',
+      detail: { type: kind.type, failures: attemptsMax },
+    });
+  }
+  return events;
+}
+
+const decoys = new WeakMap<KeyRing, Map<FactorKind, FactorUnderTest>>();
+
+/** A factor that nobody has: codes of users without one are tried on it, so that the time tells nothing. */
+function decoy(kind: FactorKind, keyRing: KeyRing): FactorUnderTest {
+  const made = decoys.get(keyRing) ?? new Map<FactorKind, FactorUnderTest>();
+  decoys.set(keyRing, made);
+  const place = { tenantId: '', userId: '', id: '' };
+  const factor = made.get(kind) ?? { place, secret: kind.begin(place, keyRing).kept, spent: 0 };
+  made.set(kind, factor);
+  return factor;
+}

@@ -1,0 +1,109 @@
+import DataLoader from 'dataloader';
+import { callerOf, type RequestContext } from '../caller/context.ts';
+import { rowOf, rowsOf, sql } from '../db/sql.ts';
+import { effectivePolicy } from '../policy/effective-policy.ts';
+import { type Connection, type PageArgs, toConnection } from '../shared/connection.ts';
+import { isId, isUserId } from '../shared/text.ts';
+import type { TenantRow } from '../tenancy/rows.ts';
+import type { MfaState } from './mfa-state.ts';
+import { type Subject, type SubjectColumns, subjectColumns, toSubject } from './subject.ts';
+import type { UserRow } from './user.type.ts';
+
+export interface UserKey {
+  id: string;
+  /** Null: whichever tenant of the boundary knows the id, if just one does. */
+  tenantId: string | null;
+}
+
+export const toUserRow = (subject: Subject): UserRow => ({
+  id: subject.userId,
+  tenantId: subject.tenant.id,
+  subject,
+});
+
+/**
+ * Users by tenant and id, or by id alone; any number of them is one statement.
+ * @returns null for a tenant that the caller does not see, and for an id alone that nobody has; a row
+ *   without tenant for one that more than one tenant has
+ */
+export const userLoader = (context: RequestContext): DataLoader<UserKey, UserRow | null, string> =>
+  new DataLoader(
+    async (keys) => {
+      context.onBatch('user', keys.length);
+      const possible = keys.filter(
+        ({ id, tenantId }) => isUserId(id) && (tenantId === null || isId(tenantId)),
+      );
+      const rows = possible.length === 0 ? [] : await readUsers(context, possible);
+      const found = Map.groupBy(rows, (row) => JSON.stringify([row.userId, row.askedTenantId]));
+      return keys.map(({ id, tenantId }) => {
+        const [first, ...more] = found.get(JSON.stringify([id, tenantId])) ?? [];
+        if (first === undefined) return null;
+        return more.length > 0 ? { id, tenantId: null, subject: null } : toUserRow(toSubject(first));
+      });
+    },
+    { cacheKeyFn: ({ id, tenantId }) => JSON.stringify([id, tenantId]) },
+  );
+
+type AskedColumns = SubjectColumns & { askedTenantId: string | null };
+
+function readUsers(context: RequestContext, keys: readonly UserKey[]): Promise<AskedColumns[]> {
+  const caller = callerOf(context);
+  const asked = JSON.stringify(keys.map(({ id, tenantId }) => ({ id, tenant_id: tenantId })));
+  return rowsOf(
+    context.em,
+    sql<AskedColumns>`
+      select ${subjectColumns(sql`k.id`, context.clock.now())}, k.tenant_id as "askedTenantId"
+      from jsonb_to_recordset(${asked}::jsonb) as k(id text, tenant_id text)
+      join tenants t on t.id = k.tenant_id
+        or (k.tenant_id is null and t.id in (select u.tenant_id from users u where u.id = k.id))
+      join applications a on a.id = t.application_id
+      where ${caller.tenantsInBoundary('t')}`,
+  );
+}
+
+/** A page of a tenant's users, ordered by id. */
+export async function userPage(
+  { em, clock }: RequestContext,
+  tenant: TenantRow,
+  page: PageArgs,
+  state: MfaState | null | undefined,
+): Promise<Connection<UserRow>> {
+  const now = clock.now();
+  const [after] = page.after ?? [null];
+  const inState = state == null ? sql`true` : sql`${stateSql(tenant, now)} = ${state}`;
+  const rows = await rowsOf(
+    em,
+    sql<SubjectColumns>`
+      select ${subjectColumns(sql`x.id`, now)}
+      from users x join tenants t on t.id = x.tenant_id join applications a on a.id = t.application_id
+      where x.tenant_id = ${tenant.id} and ${inState} and (${after}::text is null or x.id > ${after}::text collate "C")
+      order by x.id limit ${page.first + 1}`,
+  );
+  return toConnection(
+    rows.map((row) => toUserRow(toSubject(row))),
+    page.first,
+    ({ id }) => [id],
+    async () => {
+      const row = await rowOf(
+        em,
+        sql<{
+          count: number;
+        }>`select count(*)::int as count from users x where x.tenant_id = ${tenant.id} and ${inState}`,
+      );
+      return row?.count ?? 0;
+    },
+  );
+}
+
+/** mfaState() in SQL, for the users `x` of one tenant; a test holds the two against each other. */
+function stateSql(tenant: TenantRow, now: Date) {
+  const policy = effectivePolicy(tenant);
+  if (!policy.mfaEnabled) return sql`'DISABLED'`;
+  return sql`case
+    when exists (select from auth_factors f where f.tenant_id = x.tenant_id and f.user_id = x.id and f.type = 'TOTP') then 'ENROLLED'
+    when x.exempt_until > ${now} then 'EXEMPT'
+    when ${policy.enrollment}::text = 'OPTIONAL' then 'OPTIONAL'
+    when x.first_enrolled_at is null
+      and coalesce(x.enrollment_required_at, ${now}) + ${policy.gracePeriodDays}::int * interval '24 hours' > ${now} then 'PENDING'
+    else 'OVERDUE' end`;
+}

@@ -1,0 +1,17 @@
+import { callerOf, type RequestContext } from '../caller/context.ts';
+import { assertMayReadUser } from './user.access.ts';
+import { userLoader } from './user.loader.ts';
+
+/** Users as other subgraphs name them: by tenant and id, or by id alone. */
+export const userReferences = {
+  User: {
+    __resolveReference({ id, tenantId }: { id: string; tenantId?: string | null }, context: RequestContext) {
+      const user = {
+        id: String(id),
+        tenantId: tenantId == null ? callerOf(context).tenantId : String(tenantId),
+      };
+      assertMayReadUser(callerOf(context), user);
+      return context.once(userLoader).load(user);
+    },
+  },
+};

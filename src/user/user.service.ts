@@ -1,0 +1,141 @@
+import { auditInsert } from '../audit/audit.service.ts';
+import { answer, callerOf, type RequestContext } from '../caller/context.ts';
+import { partsOf, type RawBuilder, rowOf, sql } from '../db/sql.ts';
+import { type InvalidCode, StepUpRequired, type TooManyAttempts } from '../factor/factor-error.type.ts';
+import type { AuthFactorType } from '../factor/rows.ts';
+import { totp } from '../factor/totp.ts';
+import { NotFound } from '../shared/user-error.type.ts';
+import { type Effects, tryCode } from './code-check.ts';
+import { readSubject, type Subject } from './subject.ts';
+import { assertMayDeleteFactors, isSelf } from './user.access.ts';
+import { toUserRow } from './user.loader.ts';
+import { type DeleteAuthFactorInput, UserPayload } from './user.type.ts';
+
+interface FoundFactor {
+  id: string;
+  type: AuthFactorType;
+  isPending: boolean;
+}
+
+/**
+ * Deletes a factor. With the authenticator go the recovery code, pending factors, open steps and
+ * counters. A user proves itself with a current code; whoever deletes for others needs the scope.
+ */
+export async function deleteAuthFactor(
+  context: RequestContext,
+  input: DeleteAuthFactorInput,
+): Promise<UserPayload | NotFound | StepUpRequired | InvalidCode | TooManyAttempts> {
+  const caller = callerOf(context);
+  assertMayDeleteFactors(caller);
+  const found = await findFactor(context, input.id);
+  if (found === null) return new NotFound('factor');
+  const { subject, factor } = found;
+  const isOwn = isSelf(caller, { id: subject.userId, tenantId: subject.tenant.id });
+  if (!isOwn && !caller.may('auth-factor:delete')) return new NotFound('factor');
+  if (isOwn && !factor.isPending) {
+    if (input.currentCode == null) return new StepUpRequired();
+    const effects = deletion(context, subject, factor, true);
+    const result = await tryCode(context, subject, caller.subject, totp, input.currentCode, effects);
+    if (!('spent' in result)) return result;
+  } else if (!(await carryOut(context, caller.subject, subject, deletion(context, subject, factor, false)))) {
+    return new NotFound('factor');
+  }
+  const after = await readSubject(context.em, caller, subject.tenant.id, subject.userId, context.clock.now());
+  return after === null ? new NotFound('factor') : new UserPayload(answer(context, toUserRow(after)));
+}
+
+/** Finds a factor, active or pending, inside the caller's boundary. */
+async function findFactor(
+  context: RequestContext,
+  id: string,
+): Promise<{ subject: Subject; factor: FoundFactor } | null> {
+  if (!/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(id)) return null;
+  const caller = callerOf(context);
+  const row = await rowOf(
+    context.em,
+    sql<{ tenantId: string; userId: string; type: AuthFactorType; isPending: boolean }>`
+      select f.tenant_id as "tenantId", f.user_id as "userId", f.type, f."isPending" from (
+        select tenant_id, user_id, type, false as "isPending" from auth_factors where id = ${id}::uuid and not (type = 'RECOVERY_CODE' and spent > 0)
+        union all
+        select tenant_id, user_id, type, true from pending_auth_factors where id = ${id}::uuid and expires_at > ${context.clock.now()}
+      ) f join tenants t on t.id = f.tenant_id where ${caller.tenantsInBoundary('t')}`,
+  );
+  if (row === null) return null;
+  const subject = await readSubject(context.em, caller, row.tenantId, row.userId, context.clock.now());
+  return subject && { subject, factor: { id: id.toLowerCase(), type: row.type, isPending: row.isPending } };
+}
+
+/**
+ * What deleting a factor brings about.
+ * @param byCode whether a code of the authenticator, spent in the same statement, proves who deletes
+ */
+function deletion(
+  { clock }: RequestContext,
+  { tenant, userId }: Subject,
+  factor: FoundFactor,
+  byCode: boolean,
+): Effects {
+  const ofUser = sql`tenant_id = ${tenant.id} and user_id = ${userId}`;
+  const about = { applicationId: tenant.applicationId, tenantId: tenant.id, userId };
+  const detail = { type: factor.type, factorId: factor.id, ...(factor.isPending && { pending: true }) };
+  const events = [{ ...about, action: 'auth_factor.removed' as const, detail }];
+  if (factor.isPending) {
+    return {
+      events,
+      statements: () => ({
+        removed: sql`delete from pending_auth_factors where ${ofUser} and id = ${factor.id}::uuid returning 1`,
+      }),
+    };
+  }
+  const noRecoveryFailures = sql`recovery_failures = 0, recovery_locked_until = null`;
+  if (factor.type === 'RECOVERY_CODE') {
+    return {
+      events,
+      onUser: noRecoveryFailures,
+      statements: (allowed) => ({
+        removed: sql`delete from auth_factors where ${ofUser} and id = ${factor.id}::uuid and ${allowed} returning 1`,
+      }),
+    };
+  }
+  return {
+    events,
+    removesFactor: true,
+    // A code that is accepted clears the counters of its kind by itself.
+    onUser: byCode
+      ? noRecoveryFailures
+      : sql`${noRecoveryFailures}, totp_failures = 0, totp_locked_until = null`,
+    statements: (allowed) =>
+      clearedMfa(ofUser, clock.now(), byCode ? sql`type <> 'TOTP'` : sql`true`, allowed),
+  };
+}
+
+/** All that a user has of MFA: factors, what was begun, open steps. */
+const clearedMfa = (
+  ofUser: RawBuilder<unknown>,
+  now: Date,
+  factors: RawBuilder<unknown>,
+  allowed: RawBuilder<unknown>,
+) => ({
+  removed: sql`delete from auth_factors where ${ofUser} and ${factors} and ${allowed} returning 1`,
+  pending_gone: sql`delete from pending_auth_factors where ${ofUser} and ${allowed}`,
+  steps_ended: sql`update mfa_steps set ended_at = ${now} where ${ofUser} and finished_at is null and ended_at is null and ${allowed}`,
+});
+
+/** Carries a deletion out by the right of the caller. @returns false when somebody else was first */
+async function carryOut(
+  context: RequestContext,
+  actor: string,
+  { tenant, userId }: Subject,
+  effects: Effects,
+): Promise<boolean> {
+  const removed = sql`exists (select from removed)`;
+  const cleared = effects.onUser
+    ? sql`cleared as (update users set ${effects.onUser} where tenant_id = ${tenant.id} and id = ${userId}),`
+    : sql``;
+  const row = await rowOf(
+    context.em,
+    sql<{ removed: boolean }>`with ${partsOf(effects.statements(sql`true`))} ${cleared}
+      recorded as (${auditInsert(context, actor, effects.events, removed)}) select ${removed} as removed`,
+  );
+  return row?.removed ?? false;
+}
