@@ -4,11 +4,17 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { jest } from '@jest/globals';
 
 /*
  * Real server processes in folders of their own. What a test started is ended after it, whatever
  * became of the test.
  */
+
+// Several starts, each of several processes, beside whatever else the machine does. How fast one is
+// where nothing else runs is measured by .ci/run.
+const readySecondsMax = 60;
+jest.setTimeout(3 * readySecondsMax * 1000);
 
 export const repository = fileURLToPath(new URL('../..', import.meta.url));
 export interface ServerProcess {
@@ -73,7 +79,7 @@ export function startProcess({ folder, env, command }: ServerOptions): ServerPro
   const [program, ...args] = command ?? [process.execPath, join(repository, 'dist/src/main.js')];
   const child = spawn(program, args, {
     cwd: folder,
-    env: { PATH: process.env['PATH'], HOME: folder, PORT: '0', ...env },
+    env: { PATH: process.env['PATH'], HOME: folder, PORT: '0', npm_config_update_notifier: 'false', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
     detached: true,
   });
@@ -92,9 +98,11 @@ export function startProcess({ folder, env, command }: ServerOptions): ServerPro
   return {
     pid,
     async ready() {
-      await Promise.race([end, untilTrue(async () => address() !== undefined, 25_000)]);
+      await Promise.race([end, untilTrue(async () => address() !== undefined, readySecondsMax * 1000)]);
       const url = address();
-      if (url === undefined) throw new Error(`The server did not start: ${output.stderr}${output.stdout}`);
+      if (url === undefined) {
+        throw new Error(`The server did not start (${await end}): ${output.stderr}${output.stdout}`);
+      }
       return url;
     },
     ended: () => end,
@@ -144,7 +152,7 @@ export async function processesIn(folder: string): Promise<number[]> {
 }
 
 /** Waits until a condition holds. */
-export async function untilTrue(condition: () => Promise<boolean>, msMax = 10_000): Promise<void> {
+export async function untilTrue(condition: () => Promise<boolean>, msMax = 20_000): Promise<void> {
   for (let waited = 0; !(await condition()); waited += 20) {
     if (waited >= msMax) throw new Error(`Waited ${msMax} ms in vain.`);
     await sleep(20);
