@@ -8,6 +8,8 @@ export interface Reply {
   headers: Headers;
   text: string;
   milliseconds: number;
+  /** Of this process, which the server runs in: what others do on the machine does not count. */
+  cpuMs: number;
   /** Of a GraphQL answer; empty where the body is none. */
   errors: GraphQLFormattedError[];
   data: unknown;
@@ -16,15 +18,18 @@ export interface Reply {
 /** Sends anything to any address of the server. */
 export async function send(server: TestServer, path: string, init: RequestInit = {}): Promise<Reply> {
   const startedAt = performance.now();
+  const cpuBefore = process.cpuUsage();
   const response = await fetch(`${server.url}${path}`, init);
   const text = await response.text();
   const milliseconds = performance.now() - startedAt;
+  const { user, system } = process.cpuUsage(cpuBefore);
   const body = text.startsWith('{') ? (JSON.parse(text) as Partial<Reply>) : {};
   return {
     status: response.status,
     headers: response.headers,
     text,
     milliseconds,
+    cpuMs: (user + system) / 1_000,
     errors: body.errors ?? [],
     data: body.data ?? null,
   };

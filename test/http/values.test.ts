@@ -95,7 +95,7 @@ describe('GQL-1: lists', () => {
         },
       ],
     });
-    expect(reply.milliseconds).toBeLessThan(500);
+    expect(reply.cpuMs).toBeLessThan(200);
   });
 });
 
@@ -221,7 +221,7 @@ describe('GQL-1: hostile documents cost little time', () => {
     for (let round = 0; round < 3; round += 1) {
       const reply = await send({ query });
       expect([200, 400]).toContain(reply.status);
-      best = Math.min(best, reply.milliseconds);
+      best = Math.min(best, reply.cpuMs);
     }
     expect(best).toBeLessThan(150);
   });
