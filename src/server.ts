@@ -32,6 +32,8 @@ export interface ServerDeps {
   /** Where log lines go; standard output when left out. */
   logTo?: { write(line: string): void };
   drainSeconds?: number;
+  /** Past this delay of the event loop, requests are refused. */
+  eventLoopDelayMsMax?: number;
 }
 
 export interface Server {
@@ -82,7 +84,7 @@ export async function createServer(deps: ServerDeps): Promise<Server> {
 
   addErrorAnswers(app);
   await addHeaders(app, deps, state);
-  await addLoadShedding(app);
+  await addLoadShedding(app, deps.eventLoopDelayMsMax ?? limits.eventLoopDelayMsMax);
   app.decorateRequest('caller', null);
   app.route({
     method: 'POST',
@@ -159,9 +161,9 @@ async function addHeaders(
 }
 
 /** Answers 503 rather than queue without end; health and metrics stay true. */
-async function addLoadShedding(app: FastifyInstance): Promise<void> {
+async function addLoadShedding(app: FastifyInstance, maxEventLoopDelay: number): Promise<void> {
   await app.register(underPressure, {
-    maxEventLoopDelay: limits.eventLoopDelayMsMax,
+    maxEventLoopDelay,
     retryAfter: limits.retryAfterSeconds,
     pressureHandler: async (request, reply) => {
       if (!request.url.startsWith('/graphql')) return;

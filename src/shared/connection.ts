@@ -83,7 +83,7 @@ export function pageArgs(first: number, after: string | undefined | null, keyLen
 }
 
 /** A cursor is the sort key itself, so that it needs no state and survives a deleted row. */
-const encodeCursor = (key: readonly string[]): string =>
+export const encodeCursor = (key: readonly string[]): string =>
   Buffer.from(JSON.stringify(key)).toString('base64url');
 
 function decodeCursor(cursor: string, keyLength: number): string[] {

@@ -128,6 +128,8 @@ export async function startTestServer({
     logLevel: 'info',
     logTo: { write: (line) => lines.push(line) },
     drainSeconds: 0,
+    // The tests run in the server's own event loop and hold it up; a test of shedding sets its own.
+    eventLoopDelayMsMax: 60_000,
     ...overrides,
   });
 

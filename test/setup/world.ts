@@ -1,6 +1,7 @@
 import {
   CreateApplicationDocument,
   CreateTenantDocument,
+  SetTenantMfaPolicyOverrideDocument,
   UpdateApplicationDocument,
   UpdateApplicationMfaPolicyDocument,
 } from '../generated/documents.ts';
@@ -49,4 +50,15 @@ export async function makeWorld(
     tenantIds.push(id);
   }
   return { applicationId, tenantIds };
+}
+
+/** Switches a tenant's override on with values. */
+export async function override(server: TestServer, tenantId: string, policy: Policy): Promise<void> {
+  const admin = await server.caller();
+  const { data } = await admin.call(SetTenantMfaPolicyOverrideDocument, {
+    input: { tenantId, enabled: true, policy },
+  });
+  if (data.setTenantMfaPolicyOverride.__typename !== 'TenantPayload') {
+    throw new Error(`The override was refused: ${JSON.stringify(data)}`);
+  }
 }
