@@ -17,7 +17,7 @@ export interface DatabaseOptions {
   url: string;
   schema: Schema;
   poolConnectionsMax?: number;
-  /** No statement may be cut off: for migrations and batch work. */
+  /** Nothing may be cut off, however long it takes: for migrations and batch work. */
   unlimited?: boolean;
   /** Told of connections that break while idle; queries in flight reject on their own. */
   onConnectionError?: (message: string) => void;
@@ -33,6 +33,7 @@ export interface Database {
 }
 
 const timeouts = {
+  connectionTimeoutMillis: limits.connectTimeoutMs,
   query_timeout: limits.queryTimeoutMs,
   statement_timeout: limits.statementTimeoutMs,
   lock_timeout: limits.lockTimeoutMs,
@@ -49,7 +50,6 @@ export const ormConfig = (options: DatabaseOptions) =>
     pool: { min: 0, max: options.poolConnectionsMax ?? limits.poolConnectionsMax },
     driverOptions: {
       application_name: 'cufflink',
-      connectionTimeoutMillis: limits.connectTimeoutMs,
       keepAlive: true,
       ...(options.unlimited ? {} : timeouts),
     },

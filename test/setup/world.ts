@@ -37,7 +37,8 @@ export async function makeWorld(
 ): Promise<World> {
   const admin = await server.caller();
   const applicationId = uniqueId('app');
-  await admin.call(CreateApplicationDocument, { input: { id: applicationId, displayName } });
+  const { data } = await admin.call(CreateApplicationDocument, { input: { id: applicationId, displayName } });
+  if (data?.createApplication.__typename !== 'ApplicationPayload') throw new Error('The world was not made.');
   if (overrideRule)
     await admin.call(UpdateApplicationDocument, { input: { id: applicationId, overrideRule } });
   if (policy) await admin.call(UpdateApplicationMfaPolicyDocument, { input: { applicationId, policy } });
