@@ -1,0 +1,199 @@
+import { randomBytes } from 'node:crypto';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { exportJWK, generateKeyPair } from 'jose';
+import { createService } from '../../src/service.ts';
+import { VerifyRecoveryCodeDocument, VerifyTotpDocument } from '../generated/documents.ts';
+import { publicUrl, startTestServer, type TestServer, uniqueId } from '../setup/harness.ts';
+import { codeAt, wrongCode } from '../setup/totp.ts';
+import {
+  beginTotp,
+  type EnrolledUser,
+  enrolledUser,
+  type SignInWorld,
+  signInWorld,
+  startToken,
+  verify,
+} from '../signin/user-agent.ts';
+import { countersOf, factorRows, losing, selfOf, tally } from './agent.ts';
+
+let server: TestServer;
+/** Has the database, and not the key that the secrets are sealed with. */
+let keyless: TestServer;
+let world: SignInWorld;
+let user: EnrolledUser;
+beforeAll(async () => {
+  server = await startTestServer();
+  server.clock.fix(new Date());
+  const service = await createService({
+    clock: server.clock,
+    encryptionKeys: [{ id: 'another', key: randomBytes(32) }],
+    assertionKey: await exportJWK((await generateKeyPair('ES256', { extractable: true })).privateKey),
+    publicUrl,
+    redirectOrigins: [],
+  });
+  keyless = await startTestServer({ clock: server.clock, service });
+  world = await signInWorld(server);
+});
+beforeEach(async () => {
+  user = await enrolledUser(server, world);
+});
+afterAll(async () => {
+  await keyless.stop();
+  await server.stop();
+});
+
+const right = () => codeAt(user.secret, server.clock.now());
+const wrong = () => wrongCode(user.secret, server.clock.now());
+const recorded = /insert into audit_events/;
+
+describe('a request that fails', () => {
+  test('THR-3: after a wrong code was looked at leaves the attempt counted', async () => {
+    const mfaToken = await startToken(world, user.id);
+    for (let n = 1; n <= 5; n += 1) {
+      const answer = await losing(recorded, () =>
+        world.browser.call(VerifyTotpDocument, { input: { mfaToken, code: wrong() } }),
+      );
+      expect(answer).toMatchObject({ status: 503, errors: [{ extensions: { code: 'UNAVAILABLE' } }] });
+      expect(await countersOf(server, world.tenantId, user.id)).toMatchObject({ totp_failures: n });
+    }
+    expect(await verify(world.browser, wrong(), mfaToken)).toMatchObject({ code: 'TOO_MANY_ATTEMPTS' });
+  });
+
+  test('THR-3: of 60 guesses at once that all fail, 5 are counted, and then the wait holds', async () => {
+    const mfaToken = await startToken(world, user.id);
+    await losing(recorded, () =>
+      Promise.all(
+        Array.from({ length: 60 }, () =>
+          world.browser.call(VerifyTotpDocument, { input: { mfaToken, code: wrong() } }),
+        ),
+      ),
+    );
+    expect(await countersOf(server, world.tenantId, user.id)).toMatchObject({ totp_failures: 5 });
+    expect(await verify(world.browser, right(), mfaToken)).toMatchObject({ code: 'TOO_MANY_ATTEMPTS' });
+  });
+
+  test('THR-3: before the attempt was reserved counts nothing', async () => {
+    const mfaToken = await startToken(world, user.id);
+    await losing(/insert into users/, () =>
+      world.browser.call(VerifyTotpDocument, { input: { mfaToken, code: wrong() } }),
+    );
+    expect(await countersOf(server, world.tenantId, user.id)).toMatchObject({ totp_failures: 0 });
+  });
+
+  test('OTP-1: while a right code was being spent leaves it unspent, and usable', async () => {
+    const mfaToken = await startToken(world, user.id);
+    const code = right();
+    const answer = await losing(recorded, () =>
+      world.browser.call(VerifyTotpDocument, { input: { mfaToken, code } }),
+    );
+    expect(answer).toMatchObject({ status: 503, data: null });
+    expect(await verify(world.browser, code, mfaToken)).toMatchObject({ __typename: 'FactorVerified' });
+  });
+});
+
+describe('a server without the key of a secret', () => {
+  const failed = {
+    status: 500,
+    data: null,
+    errors: [{ extensions: { code: 'INTERNAL_SERVER_ERROR' } }],
+  };
+
+  test('CRY-1, THR-3: accepts no code, wrong or right, and gives every attempt back', async () => {
+    const mfaToken = await startToken(world, user.id);
+    const browser = keyless.callerWith(null);
+    for (const code of [right(), wrong(), right(), wrong(), right(), 'abc', right(), right()]) {
+      expect(await browser.call(VerifyTotpDocument, { input: { mfaToken, code } })).toMatchObject(failed);
+    }
+    const recoveryCode = user.recoveryCode as string;
+    for (let n = 0; n < 7; n += 1) {
+      const answer = await browser.call(VerifyRecoveryCodeDocument, { input: { mfaToken, recoveryCode } });
+      expect(answer).toMatchObject(failed);
+    }
+    expect(await countersOf(server, world.tenantId, user.id)).toEqual({
+      totp_failures: 0,
+      totp_locked_until: null,
+      recovery_failures: 0,
+      recovery_locked_until: null,
+    });
+    expect(await verify(world.browser, right(), mfaToken)).toMatchObject({ __typename: 'FactorVerified' });
+  });
+
+  test('THR-3: gives back what it took only: the wrong codes of others stay counted', async () => {
+    const mfaToken = await startToken(world, user.id);
+    const browser = keyless.callerWith(null);
+    for (let n = 0; n < 4; n += 1) await verify(world.browser, wrong(), mfaToken);
+    await browser.call(VerifyTotpDocument, { input: { mfaToken, code: right() } });
+    expect(await countersOf(server, world.tenantId, user.id)).toMatchObject({
+      totp_failures: 4,
+      totp_locked_until: null,
+    });
+    expect(await verify(world.browser, right(), mfaToken)).toMatchObject({ __typename: 'FactorVerified' });
+  });
+
+  test('CRY-1: says nothing of keys in its answer', async () => {
+    const mfaToken = await startToken(world, user.id);
+    const answer = await keyless
+      .callerWith(null)
+      .call(VerifyTotpDocument, { input: { mfaToken, code: right() } });
+    expect(JSON.stringify(answer.errors)).not.toMatch(/key|cipher|decrypt|test|another/i);
+  });
+});
+
+describe('guessing at a pending factor', () => {
+  test('THR-1: has a counter of its own: five, and it is gone', async () => {
+    const userId = uniqueId('user');
+    const mfaToken = await startToken(world, userId);
+    const begun = await beginTotp(world.browser, { mfaToken });
+    const now = server.clock.now();
+    for (const attemptsRemaining of [4, 3, 2, 1, 0]) {
+      expect(await verify(world.browser, wrongCode(begun.secret, now), mfaToken)).toMatchObject({
+        code: 'INVALID_CODE',
+        attemptsRemaining,
+      });
+    }
+    expect(await factorRows(server, world.tenantId, userId, 'pending_auth_factors')).toEqual([]);
+    expect(await countersOf(server, world.tenantId, userId)).toMatchObject({ totp_failures: 0 });
+    expect(await verify(world.browser, codeAt(begun.secret, now), mfaToken)).toMatchObject({
+      code: 'INVALID_CODE',
+    });
+    const again = await beginTotp(world.browser, { mfaToken });
+    expect(again.secret).not.toBe(begun.secret);
+    expect(await verify(world.browser, codeAt(again.secret, now), mfaToken)).toMatchObject({
+      __typename: 'FactorVerified',
+    });
+  });
+
+  test('THR-1: of 40 at once, 5 are looked at, and none is counted for the user', async () => {
+    const userId = uniqueId('user');
+    const mfaToken = await startToken(world, userId);
+    const begun = await beginTotp(world.browser, { mfaToken });
+    const code = wrongCode(begun.secret, server.clock.now());
+    const answers = await Promise.all(
+      Array.from({ length: 40 }, () => verify(world.browser, code, mfaToken)),
+    );
+    const counts = answers.flatMap((answer) =>
+      'attemptsRemaining' in answer ? [answer.attemptsRemaining] : [],
+    );
+    for (const attemptsRemaining of [4, 3, 2, 1]) {
+      expect(counts.filter((count) => count === attemptsRemaining).length).toBeGreaterThanOrEqual(1);
+    }
+    expect(await factorRows(server, world.tenantId, userId, 'pending_auth_factors')).toEqual([]);
+    const failures = await server.database.pool.query(
+      "select 1 from audit_events where tenant_id = $1 and user_id = $2 and action = 'mfa_challenge.failed' and detail->'pending' = 'true'",
+      [world.tenantId, userId],
+    );
+    expect(failures.rowCount).toBe(5);
+    expect(tally(answers)['FactorVerified']).toBeUndefined();
+  });
+
+  test('THR-1: leaves the active factor of the user alone', async () => {
+    const self = await selfOf(server, world, user.id);
+    await beginTotp(self, { currentCode: right() });
+    for (let n = 0; n < 5; n += 1) await verify(self, wrong());
+    server.clock.advance(30);
+    expect(await countersOf(server, world.tenantId, user.id)).toMatchObject({ totp_failures: 0 });
+    expect(await verify(world.browser, right(), await startToken(world, user.id))).toMatchObject({
+      __typename: 'FactorVerified',
+    });
+  });
+});
