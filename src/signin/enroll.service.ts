@@ -1,7 +1,7 @@
 import QRCode from 'qrcode';
 import { type AuditEntry, auditInsert } from '../audit/audit.service.ts';
 import type { RequestContext } from '../caller/context.ts';
-import { countOf, partsOf, type RawBuilder, rowOf, sql } from '../db/sql.ts';
+import { partsOf, type RawBuilder, rowOf, sql } from '../db/sql.ts';
 import {
   FactorNotAllowed,
   type InvalidCode,
@@ -19,7 +19,7 @@ import { type Effects, tryCode } from '../user/code-check.ts';
 import { enrolledFactor } from '../user/subject.ts';
 import { factorView, pendingView } from '../user/user-view.ts';
 import { newRecoveryCode, putRecoveryCode } from './recovery-code-issue.ts';
-import { openSession, type Session } from './session.ts';
+import { isOpen, openSession, type Session, type Step } from './session.ts';
 import type { EnrollRecoveryCodeAuthFactorInput, EnrollTotpAuthFactorInput } from './signin.input.ts';
 import { RecoveryCodeEnrollment, TotpEnrollment } from './signin.type.ts';
 import { pendingOf } from './verify.service.ts';
@@ -108,17 +108,31 @@ async function carryOut(
     const result = await tryCode(context, subject, actor, totp, currentCode, effects);
     return 'spent' in result ? null : result;
   }
-  await countOf(
+  const { tenant, userId } = subject;
+  const now = context.clock.now();
+  const allowed = sql`exists (select from allowed)`;
+  const row = await rowOf(
     context.em,
-    sql`with learned as (
-        insert into users (tenant_id, id, created_at) values (${subject.tenant.id}, ${subject.userId}, ${context.clock.now()})
+    sql<{ allowed: boolean }>`
+      with allowed as (${step ? stepIsOpen(tenant.id, step, now) : sql`select 1`}),
+      learned as (
+        insert into users (tenant_id, id, created_at) select ${tenant.id}, ${userId}, ${now}::timestamptz where ${allowed}
         on conflict (tenant_id, id) do ${effects.onUser ? sql`update set ${effects.onUser}` : sql`nothing`}),
-      ${partsOf(effects.statements(sql`true`))}
-      recorded as (${auditInsert(context, actor, effects.events)})
-      select`,
+      ${partsOf(effects.statements(allowed))}
+      recorded as (${auditInsert(context, actor, effects.events, allowed)})
+      select ${allowed} as allowed`,
   );
-  return null;
+  return row?.allowed ? null : new InvalidMfaToken();
 }
+
+/**
+ * The step as it was read, still open. Its row stays locked until the statement is done: a deletion, a
+ * finish or an enrollment elsewhere that ends it comes before, and then nothing is begun or issued, or after.
+ */
+const stepIsOpen = (tenantId: string, step: Step, now: Date) => sql`
+  select 1 from mfa_steps s
+  where s.tenant_id = ${tenantId} and s.id = ${step.id} and ${isOpen('s', now)}
+    and s.satisfied_by is not distinct from ${step.satisfiedBy} for update`;
 
 type Draft = Pick<PendingFactor, 'id' | 'secret' | 'stepId' | 'createdAt' | 'expiresAt'>;
 

@@ -91,14 +91,25 @@ export class VerifyMfaInput {
   mfaToken!: string;
 }
 
+/**
+ * Whether a text is a URL of an origin, for every reader alike. A browser takes backslashes for slashes
+ * and drops spaces, other readers do not [WHATWG URL, RFC 3986]; so the origin must stand there letter
+ * by letter, and end where it ends for all of them.
+ */
+const isUrlOf = (origin: string, text: string): boolean =>
+  text.startsWith(origin) &&
+  /^(?:[/?#]|$)/.test(text.slice(origin.length)) &&
+  URL.parse(text)?.origin === origin;
+
 /** @param redirectOrigins origins that redirectUrl may have */
 export const startOf = (redirectOrigins: readonly string[]) =>
   z.object({
     userId: printableText(1, userIdCharsMax),
     accountName: printableText(1, accountNameCharsMax),
     redirectUrl: printableText(1, redirectUrlCharsMax)
-      .refine((text) => redirectOrigins.includes(URL.parse(text)?.origin ?? ''), {
-        error: 'must be a URL of an origin that REDIRECT_ORIGINS allows',
+      .refine((text) => redirectOrigins.some((origin) => isUrlOf(origin, text)), {
+        error:
+          'must be a URL that begins with an origin that REDIRECT_ORIGINS allows, as it is written there',
       })
       .nullish(),
     idempotencyKey: idempotencyKey.nullish(),

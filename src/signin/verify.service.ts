@@ -102,7 +102,17 @@ async function confirm(
   const left = await reservePendingAttempt(em, tenant.id, begun.id, now);
   if (left === null) return new InvalidCode(0);
   const place = { tenantId: tenant.id, userId, id: begun.id };
-  const spends = totp.verify(code, { place, secret: begun.secret, spent: 0 }, keyRing, now);
+  let spends: number | null;
+  try {
+    spends = totp.verify(code, { place, secret: begun.secret, spent: 0 }, keyRing, now);
+  } catch (fault) {
+    // The code was not looked at, for a fault of ours: the attempt is given back.
+    await countOf(
+      em,
+      sql`update pending_auth_factors set failures = greatest(failures - 1, 0) where tenant_id = ${tenant.id} and id = ${begun.id}`,
+    );
+    throw fault;
+  }
   if (spends !== null) {
     const activated = await activate(context, session, begun, spends);
     if (activated !== null) {

@@ -46,6 +46,7 @@ export const userLoader = (context: RequestContext): DataLoader<UserKey, UserRow
 
 type AskedColumns = SubjectColumns & { askedTenantId: string | null };
 
+/** Of an id alone, two tenants that know it are as good as many. */
 function readUsers(context: RequestContext, keys: readonly UserKey[]): Promise<AskedColumns[]> {
   const caller = callerOf(context);
   const asked = JSON.stringify(keys.map(({ id, tenantId }) => ({ id, tenant_id: tenantId })));
@@ -54,8 +55,13 @@ function readUsers(context: RequestContext, keys: readonly UserKey[]): Promise<A
     sql<AskedColumns>`
       select ${subjectColumns(sql`k.id`, context.clock.now())}, k.tenant_id as "askedTenantId"
       from jsonb_to_recordset(${asked}::jsonb) as k(id text, tenant_id text)
-      join tenants t on t.id = k.tenant_id
-        or (k.tenant_id is null and t.id in (select u.tenant_id from users u where u.id = k.id))
+      cross join lateral (
+        select k.tenant_id as id where k.tenant_id is not null
+        union all
+        (select u.tenant_id from users u join tenants b on b.id = u.tenant_id
+          where k.tenant_id is null and u.id = k.id collate "C" and ${caller.tenantsInBoundary('b')} limit 2)
+      ) place
+      join tenants t on t.id = place.id
       join applications a on a.id = t.application_id
       where ${caller.tenantsInBoundary('t')}`,
   );
