@@ -34,7 +34,9 @@ export class Migration20261124120000 extends Migration {
         "expires_at" timestamptz(3) not null,
         primary key ("tenant_id", "id")
       )`);
-    this.addSql(`alter table "pending_auth_factors" add constraint "pending_auth_factors_one_unique" unique ("tenant_id", "user_id", "type", "step_id")`);
+    this.addSql(
+      `alter table "pending_auth_factors" add constraint "pending_auth_factors_one_unique" unique ("tenant_id", "user_id", "type", "step_id")`,
+    );
     this.addSql(`create table "mfa_steps" (
         "tenant_id" text collate "C" not null,
         "id" uuid not null,
@@ -54,7 +56,9 @@ export class Migration20261124120000 extends Migration {
       )`);
     this.addSql(`create index "mfa_steps_user_index" on "mfa_steps" ("tenant_id", "user_id")`);
     this.addSql(`create index "mfa_steps_expires_at_index" on "mfa_steps" ("expires_at")`);
-    this.addSql(`alter table "mfa_steps" add constraint "mfa_steps_token_unique" unique ("tenant_id", "token_hash")`);
+    this.addSql(
+      `alter table "mfa_steps" add constraint "mfa_steps_token_unique" unique ("tenant_id", "token_hash")`,
+    );
     this.addSql(`create table "auth_factors" (
         "tenant_id" text collate "C" not null,
         "user_id" text collate "C" not null,
@@ -69,9 +73,17 @@ export class Migration20261124120000 extends Migration {
         primary key ("tenant_id", "user_id", "type")
       )`);
     this.addSql(`create index "auth_factors_id_index" on "auth_factors" ("id")`);
-    this.addSql(`alter table "users" add constraint "users_tenant_id_foreign" foreign key ("tenant_id") references "tenants" ("id") on update no action on delete cascade`);
-    this.addSql(`alter table "pending_auth_factors" add constraint "pending_auth_factors_tenant_id_user_id_foreign" foreign key ("tenant_id", "user_id") references "users" ("tenant_id", "id") on update no action on delete cascade`);
-    this.addSql(`alter table "mfa_steps" add constraint "mfa_steps_tenant_id_user_id_foreign" foreign key ("tenant_id", "user_id") references "users" ("tenant_id", "id") on update no action on delete cascade`);
-    this.addSql(`alter table "auth_factors" add constraint "auth_factors_tenant_id_user_id_foreign" foreign key ("tenant_id", "user_id") references "users" ("tenant_id", "id") on update no action on delete cascade`);
+    this.addSql(
+      `alter table "users" add constraint "users_tenant_id_foreign" foreign key ("tenant_id") references "tenants" ("id") on update no action on delete cascade`,
+    );
+    this.addSql(
+      `alter table "pending_auth_factors" add constraint "pending_auth_factors_tenant_id_user_id_foreign" foreign key ("tenant_id", "user_id") references "users" ("tenant_id", "id") on update no action on delete cascade`,
+    );
+    this.addSql(
+      `alter table "mfa_steps" add constraint "mfa_steps_tenant_id_user_id_foreign" foreign key ("tenant_id", "user_id") references "users" ("tenant_id", "id") on update no action on delete cascade`,
+    );
+    this.addSql(
+      `alter table "auth_factors" add constraint "auth_factors_tenant_id_user_id_foreign" foreign key ("tenant_id", "user_id") references "users" ("tenant_id", "id") on update no action on delete cascade`,
+    );
   }
 }

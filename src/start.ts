@@ -32,13 +32,6 @@ export async function start(env: Env, signal: AbortSignal): Promise<Running> {
   const stop = () => stopAll(stops.splice(0).reverse());
   try {
     const clock = systemClock(env.clockOffsetSeconds);
-    const keys = env.production ? null : await developmentKeys(developmentFolder, env.databaseUrl);
-    const service = await createService({
-      clock,
-      ...secrets(env, keys),
-      publicUrl: env.publicUrl ?? `http://${env.host}:${env.port}`,
-      redirectOrigins: env.redirectOrigins,
-    });
 
     let databaseUrl = env.databaseUrl;
     if (databaseUrl === undefined) {
@@ -47,6 +40,15 @@ export async function start(env: Env, signal: AbortSignal): Promise<Running> {
       databaseUrl = embedded.url;
       signal.throwIfAborted();
     }
+    // Not before: by now the folder is ours alone.
+    const keys = env.production ? null : await developmentKeys(developmentFolder, env.databaseUrl);
+    const service = await createService({
+      clock,
+      ...secrets(env, keys),
+      publicUrl: env.publicUrl ?? `http://${env.host}:${env.port}`,
+      redirectOrigins: env.redirectOrigins,
+    });
+
     const isEmbedded = env.databaseUrl === undefined;
     if (isEmbedded || env.migrate) await migrate(databaseUrl, databaseSchema, signal);
     const database = await openDatabase({

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from '@jest/globals';
@@ -95,7 +95,10 @@ test('a refused start rewrites nothing of the running one', async () => {
   const folder = await newFolder();
   const first = startProcess({ folder });
   await first.ready();
-  const files = ['signing-key.json', 'postgres/password', 'postgres/log', 'postgres/lib'];
+  const files = (await readdir(join(folder, '.cufflink'), { recursive: true })).filter(
+    (name) => !name.startsWith('postgres/data'),
+  );
+  expect(files.length).toBeGreaterThan(4);
   const state = () =>
     Promise.all(
       files.map(async (name) => {
