@@ -95,7 +95,7 @@ const encryptionKey = randomBytes(32);
 
 export const publicUrl = 'https://mfa.test';
 
-export const testService = async (clock: Clock) =>
+const testService = async (clock: Clock) =>
   createService({
     clock,
     encryptionKeys: [{ id: 'test', key: encryptionKey }],

@@ -7,7 +7,7 @@ import { createHmac } from 'node:crypto';
 
 const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567';
 
-function base32Decode(text: string): Buffer {
+export function base32Decode(text: string): Buffer {
   let bits = '';
   for (const character of text.replace(/=+$/, ''))
     bits += alphabet.indexOf(character).toString(2).padStart(5, '0');
