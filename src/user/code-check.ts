@@ -75,14 +75,18 @@ async function spend(
   effects: Effects,
 ): Promise<boolean> {
   const accepted = sql`exists (select from spent)`;
-  const unspent = sql`tenant_id = ${tenantId} and user_id = ${userId} and type = ${kind.type} and id = ${id} and spent < ${spends}`;
+  const unspent = sql`tenant_id = ${tenantId} and user_id = ${userId} and type = ${kind.type} and id = ${id} and spent < ${spends}
+    and exists (select from locked)`;
   const spending = effects.removesFactor
     ? sql`delete from auth_factors where ${unspent}`
     : sql`update auth_factors set spent = ${spends}, last_used_at = ${context.clock.now()} where ${unspent}`;
   const row = await rowOf(
     context.em,
+    // The user's row is locked first, as by everything else that changes a user's factors: whoever
+    // takes it second waits, and nobody waits for each other.
     sql<{ accepted: boolean }>`
-      with spent as (${spending} returning 1),
+      with locked as (select id from users where tenant_id = ${tenantId} and id = ${userId} for update),
+      spent as (${spending} returning 1),
       cleared as (
         update users set ${kind.onAccepted}${effects.onUser ? sql`, ${effects.onUser}` : sql``} where tenant_id = ${tenantId} and id = ${userId} and ${accepted}
       ),

@@ -1,5 +1,5 @@
 import { auditInsert } from '../audit/audit.service.ts';
-import { answer, callerOf, type RequestContext } from '../caller/context.ts';
+import { answer, callerOf, type RequestContext, transaction } from '../caller/context.ts';
 import { partsOf, type RawBuilder, rowOf, sql } from '../db/sql.ts';
 import { type InvalidCode, StepUpRequired, type TooManyAttempts } from '../factor/factor-error.type.ts';
 import type { AuthFactorType } from '../factor/rows.ts';
@@ -37,8 +37,9 @@ export async function deleteAuthFactor(
     const effects = deletion(context, subject, factor, true);
     const result = await tryCode(context, subject, caller.subject, totp, input.currentCode, effects);
     if (!('spent' in result)) return result;
-  } else if (!(await carryOut(context, caller.subject, subject, deletion(context, subject, factor, false)))) {
-    return new NotFound('factor');
+  } else {
+    const effects = deletion(context, subject, factor, false);
+    if (!(await carryOut(context, caller.subject, subject, factor, effects))) return new NotFound('factor');
   }
   const after = await readSubject(context.em, caller, subject.tenant.id, subject.userId, context.clock.now());
   return after === null ? new NotFound('factor') : new UserPayload(answer(context, toUserRow(after)));
@@ -62,7 +63,11 @@ async function findFactor(
   );
   if (row === null) return null;
   const subject = await readSubject(context.em, caller, row.tenantId, row.userId, context.clock.now());
-  return subject && { subject, factor: { id: id.toLowerCase(), type: row.type, isPending: row.isPending } };
+  if (subject === null) return null;
+  const factor = { id: id.toLowerCase(), type: row.type, isPending: row.isPending };
+  // Another may have taken its place between the two reads; it is not the one that was named.
+  const isGone = !factor.isPending && subject.factors[factor.type]?.id !== factor.id;
+  return isGone ? null : { subject, factor };
 }
 
 /**
@@ -121,21 +126,31 @@ const clearedMfa = (
   steps_ended: sql`update mfa_steps set ended_at = ${now} where ${ofUser} and finished_at is null and ended_at is null and ${allowed}`,
 });
 
-/** Carries a deletion out by the right of the caller. @returns false when somebody else was first */
+/**
+ * Carries a deletion out by the right of the caller. The user's row is locked before: what was begun
+ * or issued until then is seen and goes too, and a factor that was replaced meanwhile is not found.
+ * @returns false when somebody else was first
+ */
 async function carryOut(
   context: RequestContext,
   actor: string,
   { tenant, userId }: Subject,
+  factor: FoundFactor,
   effects: Effects,
 ): Promise<boolean> {
+  const ofUser = sql`tenant_id = ${tenant.id} and user_id = ${userId}`;
+  const isThere = sql`exists (select from auth_factors where ${ofUser} and id = ${factor.id}::uuid)`;
   const removed = sql`exists (select from removed)`;
   const cleared = effects.onUser
-    ? sql`cleared as (update users set ${effects.onUser} where tenant_id = ${tenant.id} and id = ${userId}),`
+    ? sql`cleared as (update users set ${effects.onUser} where tenant_id = ${tenant.id} and id = ${userId} and ${removed}),`
     : sql``;
-  const row = await rowOf(
-    context.em,
-    sql<{ removed: boolean }>`with ${partsOf(effects.statements(sql`true`))} ${cleared}
-      recorded as (${auditInsert(context, actor, effects.events, removed)}) select ${removed} as removed`,
-  );
-  return row?.removed ?? false;
+  return transaction(context, async (em) => {
+    await rowOf(em, sql`select id from users where tenant_id = ${tenant.id} and id = ${userId} for update`);
+    const row = await rowOf(
+      em,
+      sql<{ removed: boolean }>`with ${partsOf(effects.statements(isThere))} ${cleared}
+        recorded as (${auditInsert(context, actor, effects.events, removed)}) select ${removed} as removed`,
+    );
+    return row?.removed ?? false;
+  });
 }

@@ -1,0 +1,60 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import pg from 'pg';
+import { databaseUrl } from '../setup/harness.ts';
+
+/*
+ * Races in a chosen order: a connection of the test's own holds a row until everybody who is meant
+ * to has lined up behind it.
+ */
+
+/**
+ * Starts calls one after another, each once the one before waits for a row that is locked, and lets
+ * them all go.
+ * @param lock a statement that locks rows, with its values
+ */
+export async function lineUp<T extends readonly unknown[]>(
+  lock: { text: string; values: unknown[] },
+  ...calls: { [K in keyof T]: () => Promise<T[K]> }
+): Promise<T> {
+  const client = new pg.Client({ connectionString: databaseUrl() });
+  await client.connect();
+  try {
+    await client.query('begin');
+    await client.query(lock);
+    const started: Promise<unknown>[] = [];
+    for (const call of calls) {
+      started.push(call());
+      await waiting(client, started.length);
+    }
+    await client.query('commit');
+    return (await Promise.all(started)) as unknown as T;
+  } finally {
+    await client.end();
+  }
+}
+
+/** Resolves once so many connections wait for this one, directly or behind each other. */
+async function waiting(client: pg.Client, count: number): Promise<void> {
+  for (let tries = 0; tries < 200; tries += 1) {
+    const { rows } = await client.query<{ waiting: number }>(`
+      with recursive behind(pid) as (
+        select pg_backend_pid() union
+        select a.pid from pg_stat_activity a, behind b where a.wait_event_type = 'Lock' and b.pid = any(pg_blocking_pids(a.pid))
+      ) select count(*)::int - 1 as waiting from behind`);
+    if ((rows[0]?.waiting ?? 0) >= count) return;
+    await sleep(5);
+  }
+  throw new Error('Nobody waits for the row.');
+}
+
+/** Locks a user's row, as everything does that changes its factors. */
+export const userRow = (tenantId: string, userId: string) => ({
+  text: 'select from users where tenant_id = $1 and id = $2 for update',
+  values: [tenantId, userId],
+});
+
+/** Locks the user's TOTP factor. */
+export const totpRow = (tenantId: string, userId: string) => ({
+  text: "select from auth_factors where tenant_id = $1 and user_id = $2 and type = 'TOTP' for update",
+  values: [tenantId, userId],
+});
