@@ -10,6 +10,7 @@ import { type Database, openDatabase } from '../../src/db/connection.ts';
 import { createServer, type Server, type ServerDeps } from '../../src/server.ts';
 import { createService } from '../../src/service.ts';
 import type { Clock } from '../../src/shared/clock.ts';
+import type { Ids } from '../../src/shared/ids.ts';
 
 /*
  * The real server on a real PostgreSQL, called by GraphQL over HTTP. Every test makes an
@@ -111,8 +112,9 @@ const openTestDatabase = (): Promise<Database> =>
 /** Starts a server in this process, with a signing key and a clock of the test's own. */
 export async function startTestServer({
   clock = new TestClock(),
+  ids,
   ...overrides
-}: Partial<ServerDeps> & { clock?: TestClock } = {}): Promise<TestServer> {
+}: Partial<ServerDeps> & { clock?: TestClock; ids?: Ids } = {}): Promise<TestServer> {
   const { privateKey, publicKey } = await signing;
   const lines: string[] = [];
   const database = overrides.database ?? (await openTestDatabase());
@@ -126,7 +128,7 @@ export async function startTestServer({
       keys,
       clock,
     ),
-    service: await testService(clock),
+    service: { ...(await testService(clock)), ...(ids && { ids }) },
     introspection: true,
     corsOrigins: ['https://app.test'],
     logLevel: 'info',
