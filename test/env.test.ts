@@ -250,7 +250,7 @@ describe('.env.example', () => {
   });
 });
 
-test('process.env is read in env.ts only', async () => {
+test('process.env is read in env.ts only, by the server', async () => {
   const src = new URL('../src/', import.meta.url);
   const files = (await readdir(src, { recursive: true })).filter((file) => file.endsWith('.ts'));
   const readers = [];
@@ -259,5 +259,6 @@ test('process.env is read in env.ts only', async () => {
     if (/\bprocess\b.*\benv\b|\benv\b.*\bprocess\b|import\.meta\.env/.test(text)) readers.push(file);
   }
   expect(files.length).toBeGreaterThan(50);
-  expect(readers).toEqual(['env.ts']);
+  // The example is a program of its own, a client.
+  expect(readers.sort()).toEqual(['env.ts', 'example/sign-in.ts']);
 });
