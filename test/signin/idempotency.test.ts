@@ -149,7 +149,10 @@ describe('startMfa with an idempotency key', () => {
     for (const secret of [first.mfaToken, second.mfaToken, key, userId, `${userId}@acme.test`]) {
       expect(kept).not.toContain(secret.split('.')[0]);
     }
-    for (const { answer } of rows) {
+    // Other tests keep answers of other mutations in the same table.
+    const decisions = rows.filter(({ answer }) => answer !== null && 'decision' in answer);
+    expect(decisions.length).toBeGreaterThan(0);
+    for (const { answer } of decisions) {
       expect(Object.keys(answer).sort()).toEqual(['decision', 'purpose', 'stepId']);
     }
   });
