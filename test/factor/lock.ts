@@ -36,6 +36,8 @@ export async function lineUp<T extends readonly unknown[]>(
 /** Resolves once so many connections wait for this one, directly or behind each other. */
 async function waiting(client: pg.Client, count: number): Promise<void> {
   for (let tries = 0; tries < 200; tries += 1) {
+    // Within a transaction, PostgreSQL shows the connections there were at first.
+    await client.query('select pg_stat_clear_snapshot()');
     const { rows } = await client.query<{ waiting: number }>(`
       with recursive behind(pid) as (
         select pg_backend_pid() union
