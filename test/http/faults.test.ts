@@ -196,3 +196,14 @@ describe('a pool without a free connection', () => {
     await database.close();
   });
 });
+
+describe('a call that takes too long', () => {
+  test('REL-2: is answered with UNAVAILABLE within 3 s, whatever it waits for', async () => {
+    const hanging = await startTestServer({ authenticate: () => new Promise(() => {}) });
+    const reply = await post(hanging, { query: '{ __typename }' });
+    expect(reply.status).toBe(503);
+    expect(codesOf(reply)).toEqual(['UNAVAILABLE']);
+    expect(reply.milliseconds).toBeLessThan(3_000);
+    await hanging.stop();
+  });
+});
