@@ -114,7 +114,8 @@ async function carryOut(
   const row = await rowOf(
     context.em,
     sql<{ allowed: boolean }>`
-      with allowed as (${step ? stepIsOpen(tenant.id, step, now) : sql`select 1`}),
+      with locked as (select id from users where tenant_id = ${tenant.id} and id = ${userId} for update),
+      allowed as (${step ? stepIsOpen(tenant.id, step, now) : sql`select 1`}),
       learned as (
         insert into users (tenant_id, id, created_at) select ${tenant.id}, ${userId}, ${now}::timestamptz where ${allowed}
         on conflict (tenant_id, id) do ${effects.onUser ? sql`update set ${effects.onUser}` : sql`nothing`}),
@@ -128,11 +129,12 @@ async function carryOut(
 /**
  * The step as it was read, still open. Its row stays locked until the statement is done: a deletion, a
  * finish or an enrollment elsewhere that ends it comes before, and then nothing is begun or issued, or after.
+ * The user's row is locked before it, as by whatever else locks both.
  */
 const stepIsOpen = (tenantId: string, step: Step, now: Date) => sql`
   select 1 from mfa_steps s
   where s.tenant_id = ${tenantId} and s.id = ${step.id} and ${isOpen('s', now)}
-    and s.satisfied_by is not distinct from ${step.satisfiedBy} for update`;
+    and s.satisfied_by is not distinct from ${step.satisfiedBy} and exists (select from locked) for update of s`;
 
 type Draft = Pick<PendingFactor, 'id' | 'secret' | 'stepId' | 'createdAt' | 'expiresAt'>;
 

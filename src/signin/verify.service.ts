@@ -87,7 +87,8 @@ const satisfy = (
 /**
  * Confirms a pending factor: it becomes the active one and takes the place of the old. In the same
  * statement die the old factor, its recovery code, every other pending factor and every other open
- * enrollment step, and all counters are set to zero.
+ * enrollment step, and all counters are set to zero. An open challenge elsewhere was satisfied, if it
+ * was, by a factor that is dead: it must be answered again, so that a stolen code does not outlive it.
  */
 async function confirm(
   context: RequestContext,
@@ -177,9 +178,9 @@ async function activate(
         returning 1
       ),
       others_gone as (delete from pending_auth_factors where ${ofUser} and id <> ${begun.id} and ${done}),
-      others_ended as (
-        update mfa_steps set ended_at = ${now}
-        where ${ofUser} and purpose = 'ENROLLMENT' and id <> ${step?.id ?? begun.id} and finished_at is null and ended_at is null and ${done}
+      others_judged_anew as (
+        update mfa_steps s set ended_at = case when purpose = 'ENROLLMENT' then ${now}::timestamptz end, satisfied_by = null
+        where ${ofUser} and id <> ${step?.id ?? begun.id} and ${isOpen('s', now)} and ${done}
       ),
       enrolled as (
         update users set first_enrolled_at = coalesce(first_enrolled_at, ${now}), totp_failures = 0, totp_locked_until = null,

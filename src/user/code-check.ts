@@ -1,5 +1,6 @@
+import type { EntityManager } from '@mikro-orm/postgresql';
 import { type AuditEntry, auditInsert } from '../audit/audit.service.ts';
-import type { RequestContext } from '../caller/context.ts';
+import { type RequestContext, transaction } from '../caller/context.ts';
 import { countOf, partsOf, type RawBuilder, rowOf, type Statements, sql } from '../db/sql.ts';
 import { type Attempt, isDisabled, reserveAttempt, returnAttempt, wrongCode } from '../factor/attempts.ts';
 import type { InvalidCode, TooManyAttempts } from '../factor/factor-error.type.ts';
@@ -7,7 +8,7 @@ import type { FactorKind, FactorUnderTest } from '../factor/factor-kind.ts';
 import type { FactorPlace } from '../factor/rows.ts';
 import type { KeyRing } from '../shared/key-ring.ts';
 import { attemptsMax } from '../shared/limits.ts';
-import type { Subject } from './subject.ts';
+import { lockUser, type Subject } from './subject.ts';
 
 /** What an accepted code brings about, in the statement that spends it. */
 export interface Effects {
@@ -59,7 +60,12 @@ export async function tryCode(
     throw fault;
   }
   if (factor !== undefined && spends !== null) {
-    const accepted = await spend(context, actor, kind, { ...user, id: factor.id }, spends, effects);
+    const place = { ...user, id: factor.id };
+    const spendIn = (em: EntityManager) => spend(context, em, actor, kind, place, spends, effects);
+    const accepted = effects.removesFactor
+      ? // What goes with the factor must be seen: the statement begins after the user's row is locked.
+        await transaction(context, async (tx) => ((await lockUser(tx, user)) ? spendIn(tx) : false))
+      : await spendIn(em);
     if (accepted) return { spent: spends };
   }
   await countOf(em, auditInsert(context, actor, failureEvents(subject, kind, attempt)));
@@ -68,6 +74,7 @@ export async function tryCode(
 
 async function spend(
   context: RequestContext,
+  em: EntityManager,
   actor: string,
   kind: FactorKind,
   { tenantId, userId, id }: FactorPlace,
@@ -81,7 +88,7 @@ async function spend(
     ? sql`delete from auth_factors where ${unspent}`
     : sql`update auth_factors set spent = ${spends}, last_used_at = ${context.clock.now()} where ${unspent}`;
   const row = await rowOf(
-    context.em,
+    em,
     // The user's row is locked first, as by everything else that changes a user's factors: whoever
     // takes it second waits, and nobody waits for each other.
     sql<{ accepted: boolean }>`

@@ -98,6 +98,22 @@ export async function readSubject(
   return row && toSubject(row);
 }
 
+/**
+ * Locks a user's row until the transaction ends. Whatever changes a user's factors locks it first, so
+ * changes take turns, and a statement that comes after it sees all that was there before.
+ * @returns whether the user is known
+ */
+export async function lockUser(
+  em: EntityManager,
+  { tenantId, userId }: { tenantId: string; userId: string },
+): Promise<boolean> {
+  const row = await rowOf(
+    em,
+    sql`select id from users where tenant_id = ${tenantId} and id = ${userId} for update`,
+  );
+  return row !== null;
+}
+
 /** The user's TOTP factor, active or disabled: the one that makes the user enrolled. */
 export const enrolledFactor = ({ factors }: Subject): StoredFactor | undefined => factors.TOTP;
 

@@ -6,7 +6,7 @@ import type { AuthFactorType } from '../factor/rows.ts';
 import { totp } from '../factor/totp.ts';
 import { NotFound } from '../shared/user-error.type.ts';
 import { type Effects, tryCode } from './code-check.ts';
-import { readSubject, type Subject } from './subject.ts';
+import { lockUser, readSubject, type Subject } from './subject.ts';
 import { assertMayDeleteFactors, isSelf } from './user.access.ts';
 import { toUserRow } from './user.loader.ts';
 import { type DeleteAuthFactorInput, UserPayload } from './user.type.ts';
@@ -145,7 +145,7 @@ async function carryOut(
     ? sql`cleared as (update users set ${effects.onUser} where tenant_id = ${tenant.id} and id = ${userId} and ${removed}),`
     : sql``;
   return transaction(context, async (em) => {
-    await rowOf(em, sql`select id from users where tenant_id = ${tenant.id} and id = ${userId} for update`);
+    await lockUser(em, { tenantId: tenant.id, userId });
     const row = await rowOf(
       em,
       sql<{ removed: boolean }>`with ${partsOf(effects.statements(isThere))} ${cleared}

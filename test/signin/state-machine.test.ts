@@ -74,6 +74,14 @@ const enrolled = async (): Promise<Walker> => {
   await verify(world.browser, codeAt(secret, server.clock.now()), step.mfaToken);
   return { ...step, secret };
 };
+/** Enrolls anew in a step of its own, proven by a code of the old authenticator that is still unspent. */
+const enrollElsewhere = async ({ userId, secret }: Walker): Promise<void> => {
+  server.clock.advance(30);
+  const mfaToken = await startToken(world, userId);
+  const currentCode = codeAt(secret, server.clock.now());
+  const begun = await beginTotp(world.browser, { mfaToken, currentCode });
+  await verify(world.browser, codeAt(begun.secret, server.clock.now()), mfaToken);
+};
 const then = async (made: Promise<Walker>, act: (step: Walker) => Promise<unknown>): Promise<Walker> => {
   const step = await made;
   await act(step);
@@ -88,6 +96,8 @@ const drivers: Record<string, () => Promise<Walker>> = {
   'Challenge --> Satisfied': satisfied,
   'Challenge --> Recovered': recovered,
   'Satisfied --> Recovered': () => then(satisfied(), redeem),
+  'Satisfied --> Challenge': () => then(satisfied(), enrollElsewhere),
+  'Recovered --> Challenge': () => then(recovered(), enrollElsewhere),
   'Enrolled --> Finished': () => then(enrolled(), ({ mfaToken }) => finishEnrollment(world, mfaToken)),
   'Satisfied --> Finished': () => then(satisfied(), ({ mfaToken }) => finishChallenge(world, mfaToken)),
   'Recovered --> Finished': () => then(recovered(), ({ mfaToken }) => finishChallenge(world, mfaToken)),

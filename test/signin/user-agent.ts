@@ -94,8 +94,8 @@ export async function finishChallenge(world: SignInWorld, mfaToken: string) {
 }
 
 export async function mfaOf(world: SignInWorld, id: string) {
-  const { data } = await world.admin.call(UserMfaDocument, { id, tenantId: world.tenantId });
-  if (!data.user?.mfa) throw new Error('no such user');
+  const { data, errors } = await world.admin.call(UserMfaDocument, { id, tenantId: world.tenantId });
+  if (!data?.user?.mfa) throw new Error(`No such user: ${JSON.stringify({ data, errors })}`);
   return data.user.mfa;
 }
 
