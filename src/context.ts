@@ -18,6 +18,7 @@ export function createContext(
   const context: RequestContext = {
     ...service,
     ...request,
+    receivedAt: performance.now(),
     em: database.fork(),
     answered: new WeakSet(),
     shownByToken: new WeakSet(),

@@ -29,6 +29,8 @@ export interface Service {
 /** One request: whom it speaks for and what it works with. Nothing in it outlives the request. */
 export interface RequestContext extends Service {
   readonly requestId: string;
+  /** When the call came, on the clock of performance.now(). */
+  readonly receivedAt: number;
   /** Null without a bearer token. */
   readonly caller: Caller | null;
   readonly em: EntityManager;

@@ -97,6 +97,8 @@ export const firstWaitSeconds = 30;
 export const waitSecondsMax = 3600;
 /** Wrong codes in a row after which a factor is disabled. */
 export const attemptsMax = 50;
+/** When a refused code is answered, from the call's arrival: well above what the work takes, so that time tells nothing. */
+export const refusalMs = 25;
 /** Wrong codes after which a pending factor is gone. */
 export const pendingAttemptsMax = 5;
 

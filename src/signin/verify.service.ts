@@ -10,6 +10,7 @@ import {
 } from '../factor/factor-error.type.ts';
 import type { FactorKind } from '../factor/factor-kind.ts';
 import { recoveryCode } from '../factor/recovery-code.ts';
+import { refused } from '../factor/refusal.ts';
 import type { PendingFactor, StoredFactor } from '../factor/rows.ts';
 import { totp } from '../factor/totp.ts';
 import { effectivePolicy } from '../policy/effective-policy.ts';
@@ -101,7 +102,7 @@ async function confirm(
   const { tenant, userId, user } = session.subject;
   const about = { applicationId: tenant.applicationId, tenantId: tenant.id, userId };
   const left = await reservePendingAttempt(em, tenant.id, begun.id, now);
-  if (left === null) return new InvalidCode(0);
+  if (left === null) return refused(context, new InvalidCode(0));
   const place = { tenantId: tenant.id, userId, id: begun.id };
   let spends: number | null;
   try {
@@ -136,7 +137,7 @@ async function confirm(
         delete from pending_auth_factors where tenant_id = ${tenant.id} and id = ${begun.id} and ${left === 0}::boolean
       ) ${auditInsert(context, session.actor, [failed])}`,
   );
-  return new InvalidCode(left);
+  return refused(context, new InvalidCode(left));
 }
 
 async function activate(

@@ -5,6 +5,7 @@ import { countOf, partsOf, type RawBuilder, rowOf, type Statements, sql } from '
 import { type Attempt, isDisabled, reserveAttempt, returnAttempt, wrongCode } from '../factor/attempts.ts';
 import type { InvalidCode, TooManyAttempts } from '../factor/factor-error.type.ts';
 import type { FactorKind, FactorUnderTest } from '../factor/factor-kind.ts';
+import { refused } from '../factor/refusal.ts';
 import type { FactorPlace } from '../factor/rows.ts';
 import type { KeyRing } from '../shared/key-ring.ts';
 import { attemptsMax } from '../shared/limits.ts';
@@ -33,7 +34,8 @@ export interface Accepted {
  *
  * First the attempt is reserved, in a statement of its own. Then the code is looked at. A right one
  * is spent by one conditional UPDATE whose row count decides, and its effects are part of that
- * statement. User never seen, no factor, wrong code, used code: the same statements, the same answer.
+ * statement. User never seen, no factor, wrong code, used code: the same statements, the same answer
+ * at the same moment.
  */
 export async function tryCode(
   context: RequestContext,
@@ -47,7 +49,7 @@ export async function tryCode(
   const now = clock.now();
   const user = { tenantId: subject.tenant.id, userId: subject.userId };
   const attempt = await reserveAttempt(em, user, kind.attempts, now);
-  if (!('failures' in attempt)) return attempt;
+  if (!('failures' in attempt)) return refused(context, attempt);
 
   const factor = subject.factors[kind.type];
   let spends: number | null;
@@ -69,7 +71,7 @@ export async function tryCode(
     if (accepted) return { spent: spends };
   }
   await countOf(em, auditInsert(context, actor, failureEvents(subject, kind, attempt)));
-  return wrongCode(attempt);
+  return refused(context, wrongCode(attempt));
 }
 
 async function spend(

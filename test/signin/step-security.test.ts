@@ -172,6 +172,27 @@ describe('STEP-4: a step left open by a password thief gains nothing when the us
     expect(await finishEnrollment(world, thief)).toMatchObject(invalidToken);
   });
 
+  test.each(['a recovery code', 'a code read over the shoulder'])(
+    'nor a challenge that %s answered: it is unanswered again',
+    async (stolen) => {
+      const user = await enrolledUser(server, world);
+      const thief = await startToken(world, user.id);
+      if (stolen === 'a recovery code') {
+        const input = { mfaToken: thief, recoveryCode: user.recoveryCode as string };
+        await world.browser.call(VerifyRecoveryCodeDocument, { input });
+      } else await verify(world.browser, code(user.secret), thief);
+
+      server.clock.advance(30);
+      const own = await startToken(world, user.id);
+      const begun = await beginTotp(world.browser, { mfaToken: own, currentCode: code(user.secret) });
+      await verify(world.browser, code(begun.secret), own);
+
+      expect(await finishChallenge(world, thief)).toMatchObject({ code: 'MFA_NOT_SATISFIED' });
+      expect(await enroll(world.browser, { mfaToken: thief })).toMatchObject({ code: 'STEP_UP_REQUIRED' });
+      expect(await verify(world.browser, code(user.secret), thief)).toMatchObject({ code: 'INVALID_CODE' });
+    },
+  );
+
   test('nor in self-service: what was begun before a factor became active never takes its place', async () => {
     const own = await signInWorld(server);
     const userId = uniqueId('user');
