@@ -1,6 +1,14 @@
 import { Migration20261124000000 } from '../migrations/Migration20261124000000.ts';
 import { Migration20261124120000 } from '../migrations/Migration20261124120000.ts';
+import { Migration20261124180000 } from '../migrations/Migration20261124180000.ts';
+import { prepareRecord } from './audit/append-only.ts';
 import { AuditEventEntity } from './audit/audit-event.entity.ts';
+import {
+  AuditChainEntity,
+  AuditPruneEntity,
+  AuditSealEntity,
+  AuditUnsealedEntity,
+} from './audit/audit-seal.entity.ts';
 import type { Schema } from './db/connection.ts';
 import { AuthFactorEntity, PendingAuthFactorEntity } from './factor/auth-factor.entity.ts';
 import { IdempotencyKeyEntity } from './idempotency/idempotency-key.entity.ts';
@@ -19,10 +27,16 @@ export const databaseSchema: Schema = {
     PendingAuthFactorEntity,
     MfaStepEntity,
     AuditEventEntity,
+    AuditUnsealedEntity,
+    AuditChainEntity,
+    AuditSealEntity,
+    AuditPruneEntity,
     IdempotencyKeyEntity,
   ],
   migrations: [
     { name: 'Migration20261124000000', class: Migration20261124000000 },
     { name: 'Migration20261124120000', class: Migration20261124120000 },
+    { name: 'Migration20261124180000', class: Migration20261124180000 },
   ],
+  prepare: (owner) => prepareRecord(owner, new Date()),
 };

@@ -1,9 +1,12 @@
 import { join } from 'node:path';
+import { Client } from 'pg';
+import { mayRewriteRecord, serverRole } from './audit/append-only.ts';
+import { startSealer } from './audit/sealer.ts';
 import { createAuthenticate } from './caller/bearer.ts';
 import { type DevelopmentIssuer, developmentIssuer } from './caller/development-issuer.ts';
 import { localKeys, remoteKeys } from './caller/jwks.ts';
 import { databaseSchema } from './database-schema.ts';
-import { type Database, openDatabase } from './db/connection.ts';
+import { inRole, openDatabase } from './db/connection.ts';
 import { startEmbeddedPostgres } from './db/embedded.ts';
 import { assertSchemaIsKnown, migrate } from './db/migrate.ts';
 import { fillDemo } from './demo.ts';
@@ -13,6 +16,7 @@ import { startJanitor } from './janitor.ts';
 import { createServer } from './server.ts';
 import { createService, type ServiceSettings } from './service.ts';
 import { systemClock } from './shared/clock.ts';
+import { connectTimeoutMs } from './shared/limits.ts';
 
 export interface Running {
   url: string;
@@ -33,11 +37,11 @@ export async function start(env: Env, signal: AbortSignal): Promise<Running> {
   try {
     const clock = systemClock(env.clockOffsetSeconds);
 
-    let databaseUrl = env.databaseUrl;
-    if (databaseUrl === undefined) {
+    let ownerUrl = env.databaseUrl;
+    if (ownerUrl === undefined) {
       const embedded = await startEmbeddedPostgres(join(developmentFolder, 'postgres'));
       stops.push(() => embedded.stop());
-      databaseUrl = embedded.url;
+      ownerUrl = embedded.url;
       signal.throwIfAborted();
     }
     // Not before: by now the folder is ours alone.
@@ -50,16 +54,16 @@ export async function start(env: Env, signal: AbortSignal): Promise<Running> {
     });
 
     const isEmbedded = env.databaseUrl === undefined;
-    if (isEmbedded || env.migrate) await migrate(databaseUrl, databaseSchema, signal);
+    if (isEmbedded || env.migrate) await migrate(ownerUrl, databaseSchema, signal);
     const database = await openDatabase({
-      url: databaseUrl,
+      url: isEmbedded ? inRole(ownerUrl, serverRole) : ownerUrl,
       schema: databaseSchema,
       onConnectionError: () => {},
     });
     stops.push(() => database.close());
     await assertSchemaIsKnown(database);
     signal.throwIfAborted();
-    if (isEmbedded) await fillOnce(database, () => fillDemo({ database, service }));
+    if (isEmbedded) await fillOnce(ownerUrl, () => fillDemo({ database, service }));
     signal.throwIfAborted();
 
     const development =
@@ -81,6 +85,14 @@ export async function start(env: Env, signal: AbortSignal): Promise<Running> {
     );
     const server = await createServer({ ...env, database, authenticate, service });
     stops.push(() => server.stop());
+    if (await mayRewriteRecord(database.pool)) {
+      server.log.warn(
+        {},
+        `the database role may rewrite the audit record; connect as a member of ${serverRole}, which may only add to it`,
+      );
+    }
+    const sealer = startSealer(database, clock, server.log);
+    stops.push(() => sealer.stop());
     const janitor = startJanitor(database, clock, server.log);
     stops.push(() => janitor.stop());
     return { url: server.url, development, stop };
@@ -105,14 +117,20 @@ function secrets(
  * The mark is made last: a demo that was cut off is finished at the next start, a whole one is left
  * alone. It stands with the data, as the database's comment, and goes where they go.
  */
-async function fillOnce({ pool }: Database, fill: () => Promise<void>): Promise<void> {
+async function fillOnce(ownerUrl: string, fill: () => Promise<void>): Promise<void> {
   const mark = 'filled with the demo';
-  const { rows } = await pool.query<{ comment: string | null }>(
-    "select shobj_description(oid, 'pg_database') as comment from pg_database where datname = current_database()",
-  );
-  if (rows[0]?.comment === mark) return;
-  await fill();
-  await pool.query(`comment on database cufflink is '${mark}'`);
+  const owner = new Client({ connectionString: ownerUrl, connectionTimeoutMillis: connectTimeoutMs });
+  await owner.connect();
+  try {
+    const { rows } = await owner.query<{ comment: string | null }>(
+      "select shobj_description(oid, 'pg_database') as comment from pg_database where datname = current_database()",
+    );
+    if (rows[0]?.comment === mark) return;
+    await fill();
+    await owner.query(`comment on database cufflink is '${mark}'`);
+  } finally {
+    await owner.end();
+  }
 }
 
 /** Everything is stopped, also what comes after something that fails to. */

@@ -23,7 +23,11 @@ export type AuditAction =
   | 'auth_factor.disabled'
   | 'recovery_code.issued'
   | 'recovery_code.used'
-  | 'mfa_user.locked';
+  | 'mfa_user.locked'
+  | 'mfa_user.reset'
+  | 'mfa_exemption.granted'
+  | 'mfa_exemption.revoked'
+  | 'access.denied';
 
 export interface AuditEntry {
   action: AuditAction;
@@ -41,15 +45,26 @@ export async function record(
   em: EntityManager,
   ...entries: readonly AuditEntry[]
 ): Promise<void> {
-  if (entries.length > 0) await countOf(em, auditInsert(context, callerOf(context).subject, entries));
+  await recordAs(context, em, callerOf(context).subject, entries);
+}
+
+/** The same for an actor who is not the caller: the user of an MFA token. */
+export async function recordAs(
+  context: RequestContext,
+  em: EntityManager,
+  actor: string,
+  entries: readonly AuditEntry[],
+): Promise<void> {
+  if (entries.length > 0) await countOf(em, sql`with ${auditParts(context, actor, entries)} select 1`);
 }
 
 /**
- * The statement that appends, to be part of the statement that changes.
+ * The parts of a WITH that append to the record, for the statement that makes the change: the events,
+ * and their digests in the queue of the sealer.
  * @param actor the bearer's sub; for a call with an MFA token, the user's id
  * @param condition append only where it holds
  */
-export function auditInsert(
+export function auditParts(
   { clock, ids }: RequestContext,
   actor: string,
   entries: readonly AuditEntry[],
@@ -65,12 +80,23 @@ export function auditInsert(
     user_id: entry.userId ?? null,
     detail: entry.detail,
   }));
-  return sql`insert into audit_events (tenant_id, id, application_id, at, action, actor, user_id, detail)
-    select e.tenant_id, e.id, e.application_id, e.at, e.action, e.actor, e.user_id, e.detail
-    from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as e(tenant_id text, id uuid, application_id text,
-      at timestamptz, action text, actor text, user_id text, detail jsonb)
-    where ${condition}`;
+  return sql`recorded as (
+      insert into audit_events as e (tenant_id, id, application_id, at, action, actor, user_id, detail)
+      select r.tenant_id, r.id, r.application_id, r.at, r.action, r.actor, r.user_id, r.detail
+      from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as r(tenant_id text, id uuid, application_id text,
+        at timestamptz, action text, actor text, user_id text, detail jsonb)
+      where ${condition}
+      returning e.tenant_id, e.id, e.application_id, ${eventDigest} as digest
+    ),
+    queued as (
+      insert into audit_unsealed (tenant_id, event_id, application_id, digest)
+      select tenant_id, id, application_id, digest from recorded
+    )`;
 }
+
+/** SHA-256 over all of an event `e`, in a form that does not depend on a session's settings. */
+export const eventDigest = sql`sha256(convert_to(jsonb_build_array(e.tenant_id, e.id, e.application_id,
+  (extract(epoch from e.at) * 1000)::bigint, e.action, e.actor, e.user_id, e.detail)::text, 'UTF8'))`;
 
 /** The members of two records that differ, as { name: [before, after] }. */
 export function changes<T extends object>(before: T, after: T): Record<string, [unknown, unknown]> {

@@ -2,7 +2,7 @@ import { fileURLToPath } from 'node:url';
 import type { AnyEntity, EntitySchema, MigrationObject } from '@mikro-orm/core';
 import { Migrator } from '@mikro-orm/migrations';
 import { defineConfig, type EntityManager, MikroORM } from '@mikro-orm/postgresql';
-import type { Pool } from 'pg';
+import type { ClientBase, Pool } from 'pg';
 import * as limits from '../shared/limits.ts';
 
 /** What this build of the server knows of the database. */
@@ -10,6 +10,8 @@ export interface Schema {
   // biome-ignore lint/suspicious/noExplicitAny: MikroORM's own constraint for a list of entities
   entities: readonly EntitySchema<any>[];
   migrations: readonly MigrationObject[];
+  /** What each migration run sees to after the migrations; may be repeated. */
+  prepare(owner: ClientBase): Promise<void>;
 }
 
 export interface DatabaseOptions {
@@ -80,4 +82,12 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
     fork: () => orm.em.fork(),
     close: () => orm.close(true),
   };
+}
+
+/** A connection string whose sessions work as another role, one that its user is a member of. */
+export function inRole(url: string, role: string): string {
+  const changed = new URL(url);
+  const options = changed.searchParams.get('options');
+  changed.searchParams.set('options', `${options === null ? '' : `${options} `}-c role=${role}`);
+  return changed.href;
 }

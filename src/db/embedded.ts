@@ -28,7 +28,7 @@ import {
  */
 
 export interface EmbeddedPostgres {
-  /** Connection string of the database `cufflink`. */
+  /** Connection string of the database `cufflink`, as its owner. */
   url: string;
   /** Stops the database and waits until it is down. */
   stop(): Promise<void>;
@@ -113,7 +113,7 @@ async function openFolder(
       { cause: error },
     );
   }
-  return { url: `postgres://${superuser}:${password}@127.0.0.1:${port}/cufflink`, stop };
+  return { url: embeddedUrl(port, password), stop };
 }
 
 /** Makes the data once. @returns the superuser's password */
@@ -254,6 +254,10 @@ async function launchOn(
   child.kill('SIGKILL');
   throw new EmbeddedPostgresError(`PostgreSQL did not get ready on ${data} within ${startSecondsMax} s.`);
 }
+
+/** Says what PG* variables of the shell would say otherwise. */
+const embeddedUrl = (port: number, password: string): string =>
+  `postgres://${superuser}:${password}@127.0.0.1:${port}/cufflink?sslmode=disable&options=-c%20client_min_messages%3Dwarning`;
 
 async function ensureDatabase(port: number, password: string): Promise<void> {
   const client = new Client({

@@ -34,7 +34,9 @@ export async function migrate(url: string, schema: Schema, signal?: AbortSignal)
     const database = await openDatabase({ url, schema, unlimited: true, poolConnectionsMax: 2 });
     try {
       assertNotNewer(schema, await executedMigrations(database));
-      return (await database.orm.migrator.up()).map(({ name }) => name);
+      const executed = (await database.orm.migrator.up()).map(({ name }) => name);
+      await schema.prepare(session);
+      return executed;
     } finally {
       await database.close();
     }

@@ -118,3 +118,11 @@ export const redirectUrlCharsMax = 2_000;
 export const finishedStepHours = 24;
 export const janitorIntervalSeconds = 600;
 export const janitorBatchRowsMax = 1_000;
+
+// --- the record ---------------------------------------------------------------------------------
+/** How long what was recorded waits for its seal, at most, while the server is not behind. */
+export const sealIntervalMs = 250;
+/** Events of one seal. */
+export const sealEventsMax = 1_000;
+/** Chains that are worked on at once. */
+export const sealChainsMax = 8;

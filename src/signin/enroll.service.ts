@@ -1,5 +1,5 @@
 import QRCode from 'qrcode';
-import { type AuditEntry, auditInsert } from '../audit/audit.service.ts';
+import { type AuditEntry, auditParts } from '../audit/audit.service.ts';
 import type { RequestContext } from '../caller/context.ts';
 import { partsOf, type RawBuilder, rowOf, sql } from '../db/sql.ts';
 import {
@@ -120,7 +120,7 @@ async function carryOut(
         insert into users (tenant_id, id, created_at) select ${tenant.id}, ${userId}, ${now}::timestamptz where ${allowed}
         on conflict (tenant_id, id) do ${effects.onUser ? sql`update set ${effects.onUser}` : sql`nothing`}),
       ${partsOf(effects.statements(allowed))}
-      recorded as (${auditInsert(context, actor, effects.events, allowed)})
+      ${auditParts(context, actor, effects.events, allowed)}
       select ${allowed} as allowed`,
   );
   return row?.allowed ? null : new InvalidMfaToken();

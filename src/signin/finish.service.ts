@@ -1,4 +1,4 @@
-import { auditInsert } from '../audit/audit.service.ts';
+import { auditParts } from '../audit/audit.service.ts';
 import { callerOf, type RequestContext } from '../caller/context.ts';
 import { rowOf, sql } from '../db/sql.ts';
 import { InvalidMfaToken, MfaNotSatisfied } from '../factor/factor-error.type.ts';
@@ -52,7 +52,7 @@ export async function finishStep(
         where s.tenant_id = ${tenant.id} and s.id = ${step.id} and ${isOpen('s', now)} and s.satisfied_by = ${amr}
         returning 1
       ),
-      recorded as (${auditInsert(context, caller.subject, [event], sql`exists (select from finished)`)})
+      ${auditParts(context, caller.subject, [event], sql`exists (select from finished)`)}
       select exists (select from finished) as finished`,
   );
   if (!row?.finished) return new InvalidMfaToken();

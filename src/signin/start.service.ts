@@ -1,5 +1,5 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
-import { auditInsert } from '../audit/audit.service.ts';
+import { auditParts } from '../audit/audit.service.ts';
 import { callerOf, type RequestContext } from '../caller/context.ts';
 import { countOf, rowOf, sql, toDate } from '../db/sql.ts';
 import { once } from '../idempotency/idempotency.service.ts';
@@ -125,7 +125,7 @@ async function save(
           enrollment_required_at = coalesce(users.enrollment_required_at, excluded.enrollment_required_at)
         returning enrollment_required_at),
       ${opened}
-      recorded as (${auditInsert(context, callerOf(context).subject, events)})
+      ${auditParts(context, callerOf(context).subject, events)}
       select enrollment_required_at as "requiredAt" from learned`,
   );
   return row?.requiredAt == null ? null : toDate(row.requiredAt);

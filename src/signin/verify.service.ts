@@ -1,4 +1,4 @@
-import { type AuditEntry, auditInsert } from '../audit/audit.service.ts';
+import { type AuditEntry, auditParts } from '../audit/audit.service.ts';
 import type { RequestContext } from '../caller/context.ts';
 import { countOf, rowOf, type Statements, sql } from '../db/sql.ts';
 import { reservePendingAttempt } from '../factor/attempts.ts';
@@ -135,7 +135,7 @@ async function confirm(
     em,
     sql`with gone as (
         delete from pending_auth_factors where tenant_id = ${tenant.id} and id = ${begun.id} and ${left === 0}::boolean
-      ) ${auditInsert(context, session.actor, [failed])}`,
+      ), ${auditParts(context, session.actor, [failed])} select 1`,
   );
   return refused(context, new InvalidCode(left));
 }
@@ -193,7 +193,7 @@ async function activate(
         where tenant_id = ${tenant.id} and id = ${step?.id ?? null} and purpose = 'ENROLLMENT' and ${done}
       ),
       recovery as (${issued ? putRecoveryCode(issued, now, done) : sql`delete from auth_factors where ${ofUser} and type = 'RECOVERY_CODE' and ${done}`}),
-      recorded as (${auditInsert(context, actor, events, done)})
+      ${auditParts(context, actor, events, done)}
       select ${done} as done`,
   );
   return row?.done ? { recoveryCode: issued?.shown ?? null } : null;

@@ -1,7 +1,7 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
-import { type AuditEntry, auditInsert } from '../audit/audit.service.ts';
+import { type AuditEntry, auditParts, recordAs } from '../audit/audit.service.ts';
 import { type RequestContext, transaction } from '../caller/context.ts';
-import { countOf, partsOf, type RawBuilder, rowOf, type Statements, sql } from '../db/sql.ts';
+import { partsOf, type RawBuilder, rowOf, type Statements, sql } from '../db/sql.ts';
 import { type Attempt, isDisabled, reserveAttempt, returnAttempt, wrongCode } from '../factor/attempts.ts';
 import type { InvalidCode, TooManyAttempts } from '../factor/factor-error.type.ts';
 import type { FactorKind, FactorUnderTest } from '../factor/factor-kind.ts';
@@ -70,7 +70,7 @@ export async function tryCode(
       : await spendIn(em);
     if (accepted) return { spent: spends };
   }
-  await countOf(em, auditInsert(context, actor, failureEvents(subject, kind, attempt)));
+  await recordAs(context, em, actor, failureEvents(subject, kind, attempt));
   return refused(context, wrongCode(attempt));
 }
 
@@ -100,7 +100,7 @@ async function spend(
         update users set ${kind.onAccepted}${effects.onUser ? sql`, ${effects.onUser}` : sql``} where tenant_id = ${tenantId} and id = ${userId} and ${accepted}
       ),
       ${partsOf(effects.statements(accepted))}
-      recorded as (${auditInsert(context, actor, effects.events, accepted)})
+      ${auditParts(context, actor, effects.events, accepted)}
       select ${accepted} as accepted`,
   );
   return row?.accepted ?? false;

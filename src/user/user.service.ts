@@ -1,4 +1,4 @@
-import { auditInsert } from '../audit/audit.service.ts';
+import { auditParts } from '../audit/audit.service.ts';
 import { answer, callerOf, type RequestContext, transaction } from '../caller/context.ts';
 import { partsOf, type RawBuilder, rowOf, sql } from '../db/sql.ts';
 import { type InvalidCode, StepUpRequired, type TooManyAttempts } from '../factor/factor-error.type.ts';
@@ -149,7 +149,7 @@ async function carryOut(
     const row = await rowOf(
       em,
       sql<{ removed: boolean }>`with ${partsOf(effects.statements(isThere))} ${cleared}
-        recorded as (${auditInsert(context, actor, effects.events, removed)}) select ${removed} as removed`,
+        ${auditParts(context, actor, effects.events, removed)} select ${removed} as removed`,
     );
     return row?.removed ?? false;
   });

@@ -2,11 +2,12 @@ import { randomBytes } from 'node:crypto';
 import type { TypedDocumentNode } from '@graphql-typed-document-node/core';
 import { type GraphQLFormattedError, print } from 'graphql';
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
+import { serverRole } from '../../src/audit/append-only.ts';
 import { createAuthenticate } from '../../src/caller/bearer.ts';
 import { type Scope, scopes } from '../../src/caller/caller.ts';
 import { localKeys } from '../../src/caller/jwks.ts';
 import { databaseSchema } from '../../src/database-schema.ts';
-import { type Database, openDatabase } from '../../src/db/connection.ts';
+import { type Database, inRole, openDatabase } from '../../src/db/connection.ts';
 import { createServer, type Server, type ServerDeps } from '../../src/server.ts';
 import { createService } from '../../src/service.ts';
 import type { Clock } from '../../src/shared/clock.ts';
@@ -80,6 +81,7 @@ export interface TestServer {
   stop(): Promise<void>;
 }
 
+/** The run's database, as its owner. */
 export const databaseUrl = (): string => {
   const url = process.env['CUFFLINK_TEST_DATABASE'];
   if (!url) throw new Error('The tests run by jest, which makes their database first.');
@@ -105,9 +107,12 @@ const testService = async (clock: Clock) =>
     redirectOrigins: ['https://app.test'],
   });
 
+/** The same database as a server's role sees it. */
+const serverDatabaseUrl = (): string => inRole(databaseUrl(), serverRole);
+
 /** Without the limits on time: a machine that is busy must not fail a test of something else. */
 const openTestDatabase = (): Promise<Database> =>
-  openDatabase({ url: databaseUrl(), schema: databaseSchema, unlimited: true });
+  openDatabase({ url: serverDatabaseUrl(), schema: databaseSchema, unlimited: true });
 
 /** Starts a server in this process, with a signing key and a clock of the test's own. */
 export async function startTestServer({

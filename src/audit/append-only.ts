@@ -1,0 +1,81 @@
+import type { ClientBase } from 'pg';
+
+/*
+ * What every migration run sees to, besides the migrations themselves: the role that servers work as,
+ * which may add to the record and change nothing of it, and the record's months ahead.
+ */
+
+/** The group role of servers: a login that is a member of it serves, and can't rewrite the record. */
+export const serverRole = 'cufflink_server';
+
+const appendOnly = ['audit_events', 'audit_seals'];
+/** Where servers may only read. */
+const readOnly = ['audit_prunes', 'mikro_orm_migrations'];
+
+/** Months for which partitions are made; past them events go to the default partition, and nothing is lost. */
+const monthsAhead = 24;
+
+/**
+ * May be repeated. Needs the owner of the tables. An owner who may not make roles gets the rest, and
+ * the server says at its start that its role could rewrite the record.
+ */
+export async function prepareRecord(client: ClientBase, now: Date): Promise<void> {
+  await makePartitions(client, now);
+  if (await makeRole(client)) await grant(client);
+}
+
+async function makeRole(client: ClientBase): Promise<boolean> {
+  try {
+    const { rowCount } = await client.query('select from pg_roles where rolname = $1', [serverRole]);
+    if (rowCount === 0) await client.query(`create role ${serverRole} nologin`);
+    return true;
+  } catch (error) {
+    const { code } = error as { code?: string };
+    // Roles belong to the whole server: another database's migration may have made it just now.
+    if (code === '42710' || code === '23505') return true;
+    if (code === '42501') return false;
+    throw error;
+  }
+}
+
+async function grant(client: ClientBase): Promise<void> {
+  const { rows } = await client.query<{ name: string }>(
+    `select c.oid::regclass::text as name from pg_class c
+     where c.relnamespace = current_schema()::regnamespace and c.relkind in ('r', 'p') and not c.relispartition`,
+  );
+  const tables = rows.map(({ name }) => name);
+  const changeable = tables.filter((name) => !appendOnly.includes(name) && !readOnly.includes(name));
+  await client.query(`grant select on ${tables.join(', ')} to ${serverRole}`);
+  await client.query(`grant insert on ${appendOnly.join(', ')} to ${serverRole}`);
+  await client.query(`grant insert, update, delete on ${changeable.join(', ')} to ${serverRole}`);
+}
+
+/** One partition a month. Where events of a month came before its partition, they stay in the default one. */
+async function makePartitions(client: ClientBase, now: Date): Promise<void> {
+  for (let n = 0; n < monthsAhead; n += 1) {
+    const from = new Date(Date.UTC(now.getUTCFullYear(), now.getUTCMonth() + n, 1));
+    const to = new Date(Date.UTC(now.getUTCFullYear(), now.getUTCMonth() + n + 1, 1));
+    const name = partitionName(from);
+    const { rows } = await client.query<{ made: boolean; used: boolean }>(
+      `select to_regclass($1) is not null as made,
+         exists (select from audit_events_default where at >= $2 and at < $3) as used`,
+      [name, from, to],
+    );
+    if (rows[0]?.made || rows[0]?.used) continue;
+    await client.query(
+      `create table ${name} partition of audit_events for values from ('${from.toISOString()}') to ('${to.toISOString()}')`,
+    );
+  }
+}
+
+/** @param month any moment of it */
+export const partitionName = (month: Date): string =>
+  `audit_events_${month.toISOString().slice(0, 7).replace('-', '_')}`;
+
+/** Whether whoever is connected could rewrite the record. */
+export async function mayRewriteRecord(client: Pick<ClientBase, 'query'>): Promise<boolean> {
+  const { rows } = await client.query<{ may: boolean }>(
+    `select has_table_privilege('audit_events', 'update, delete, truncate') or has_table_privilege('audit_seals', 'update, delete, truncate') as may`,
+  );
+  return rows[0]?.may ?? true;
+}

@@ -1,0 +1,147 @@
+import type { EntityManager } from '@mikro-orm/postgresql';
+import type { Database } from '../db/connection.ts';
+import { partsOf, type RawBuilder, rowOf, rowsOf, type Statements, sql } from '../db/sql.ts';
+import type { Clock } from '../shared/clock.ts';
+import { sealChainsMax, sealEventsMax, sealIntervalMs } from '../shared/limits.ts';
+
+/*
+ * Seals what was recorded: appends it to the hash chain of its tenant (or, for what concerns an
+ * application as a whole, of the application). Whoever records only queues a digest; so writers
+ * never wait for each other's place in the chain, and what happened before is sealed before.
+ *
+ * Several servers may seal at once; a chain is locked by whoever works on it, and passed over by the
+ * others.
+ */
+
+export interface Chain {
+  tenantId: string;
+  applicationId: string;
+}
+
+/**
+ * What else comes of the events of a seal, in the same statement.
+ * @param sealed rows (tenant_id, application_id, event_id, ordinal), of a part of the WITH
+ * @param seal a row (seal) with the seal's number
+ */
+export type OnSealed = (sealed: RawBuilder<unknown>, seal: RawBuilder<unknown>) => Statements;
+
+/** Seals all that is queued. @returns how many events were sealed */
+export async function sealAll(database: Database, clock: Clock, onSealed?: OnSealed): Promise<number> {
+  const em = database.fork();
+  let sealed = 0;
+  for (;;) {
+    const chains = await unsealedChains(em);
+    const counts = await Promise.all(
+      chains.map((chain) => sealChain(database.fork(), clock, chain, onSealed)),
+    );
+    const count = counts.reduce((sum, one) => sum + one, 0);
+    if (count === 0) return sealed;
+    sealed += count;
+  }
+}
+
+const unsealedChains = (em: EntityManager): Promise<Chain[]> =>
+  rowsOf(
+    em,
+    sql<Chain>`select tenant_id as "tenantId", application_id as "applicationId" from audit_unsealed
+      group by tenant_id, application_id order by min(position) limit ${sealChainsMax}`,
+  );
+
+/**
+ * Takes what is queued of a chain and appends one seal over it, in one statement. The chain's head is
+ * read by the statement that moves it, so it is the newest even where another server was faster.
+ */
+export async function sealChain(
+  em: EntityManager,
+  clock: Clock,
+  { tenantId, applicationId }: Chain,
+  onSealed: OnSealed = () => ({}),
+): Promise<number> {
+  const lock = JSON.stringify([tenantId, applicationId]);
+  const row = await rowOf(
+    em,
+    sql<{ count: number }>`
+      with mine as materialized (select pg_try_advisory_xact_lock(hashtextextended(${lock}, ${chainLock}::bigint)) as it),
+      taken as (
+        delete from audit_unsealed u
+        where u.tenant_id = ${tenantId} and u.application_id = ${applicationId} and (select it from mine)
+          and u.position in (
+            select position from audit_unsealed
+            where tenant_id = ${tenantId} and application_id = ${applicationId} order by position limit ${sealEventsMax})
+        returning u.event_id, u.digest, u.position
+      ),
+      sealed as (
+        select ${tenantId}::text as tenant_id, ${applicationId}::text as application_id, event_id, digest,
+          row_number() over (order by position)::int as ordinal
+        from taken
+      ),
+      batch as (
+        select array_agg(event_id order by ordinal) as ids, array_agg(digest order by ordinal) as digests,
+          ${sealContent(sql`string_agg(uuid_send(event_id) || digest, ''::bytea order by ordinal)`)} as content
+        from sealed having count(*) > 0
+      ),
+      head as (
+        insert into audit_chains as c (tenant_id, application_id, seal, previous_hash, hash)
+        select ${tenantId}, ${applicationId}, 1, ''::bytea, ${sealHash(sql`''::bytea`, sql`1::bigint`, sql`content`)} from batch
+        on conflict (tenant_id, application_id) do update set seal = c.seal + 1, previous_hash = c.hash,
+          hash = ${sealHash(sql`c.hash`, sql`c.seal + 1`, sql`(select content from batch)`)}
+        returning seal, previous_hash, hash
+      ),
+      written as (
+        insert into audit_seals (tenant_id, application_id, seal, event_ids, event_digests, sealed_at, previous_hash, hash)
+        select ${tenantId}, ${applicationId}, seal, ids, digests, ${clock.now()}::timestamptz, previous_hash, hash from head, batch
+      ),
+      ${partsOf(onSealed(sql`sealed`, sql`head`))}
+      done as (select count(*)::int as count from taken)
+      select count from done`,
+  );
+  return row?.count ?? 0;
+}
+
+/** What a seal is over: the ids and digests of its events. @param bytes of all of them */
+export const sealContent = (bytes: RawBuilder<unknown>) => sql`sha256(${bytes})`;
+
+/** A seal's hash: over the hash before it, its number and its content. */
+export const sealHash = (
+  previous: RawBuilder<unknown>,
+  seal: RawBuilder<unknown>,
+  content: RawBuilder<unknown>,
+) => sql`sha256(${previous} || int8send(${seal}) || ${content})`;
+
+/** Any fixed number, so that chains share no lock with anything else. */
+const chainLock = 4_717_321_906;
+
+export interface Sealer {
+  stop(): Promise<void>;
+}
+
+/** Seals again and again, until stopped. What is left then is sealed by another server, or the next start. */
+export function startSealer(
+  database: Database,
+  clock: Clock,
+  log: { warn(details: object, message: string): void },
+  onSealed?: OnSealed,
+): Sealer {
+  let stopped = false;
+  let timer: NodeJS.Timeout | undefined;
+  let running: Promise<unknown> = Promise.resolve();
+  const next = () => {
+    if (stopped) return;
+    timer = setTimeout(() => {
+      running = sealAll(database, clock, onSealed)
+        .catch((error: Error) =>
+          log.warn({ type: error.name }, 'sealing the record failed; it is tried again'),
+        )
+        .finally(next);
+    }, sealIntervalMs);
+    timer.unref();
+  };
+  next();
+  return {
+    async stop() {
+      stopped = true;
+      clearTimeout(timer);
+      await running;
+    },
+  };
+}
