@@ -10,6 +10,7 @@ import { Client } from 'pg';
 import { type DatabaseUser, databaseUser } from './database-user.ts';
 import { EmbeddedPostgresError } from './embedded-error.ts';
 import { findPrograms, type Programs } from './embedded-programs.ts';
+import { embeddedUrl, superuser } from './embedded-url.ts';
 import { lockFolder } from './folder-lock.ts';
 import {
   clearPidFile,
@@ -34,7 +35,6 @@ export interface EmbeddedPostgres {
   stop(): Promise<void>;
 }
 
-const superuser = 'cufflink';
 const startSecondsMax = 30;
 const launchesMax = 3;
 
@@ -254,10 +254,6 @@ async function launchOn(
   child.kill('SIGKILL');
   throw new EmbeddedPostgresError(`PostgreSQL did not get ready on ${data} within ${startSecondsMax} s.`);
 }
-
-/** Says what PG* variables of the shell would say otherwise. */
-const embeddedUrl = (port: number, password: string): string =>
-  `postgres://${superuser}:${password}@127.0.0.1:${port}/cufflink?sslmode=disable&options=-c%20client_min_messages%3Dwarning`;
 
 async function ensureDatabase(port: number, password: string): Promise<void> {
   const client = new Client({
