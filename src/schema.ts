@@ -9,6 +9,7 @@ import {
   specifiedDirectives,
 } from 'graphql';
 import { buildSchemaSync, createResolversMap } from 'type-graphql';
+import { AuditResolver } from './audit/audit.resolver.ts';
 import { guarded, type PermissionOptions, permissionMap } from './permissions.ts';
 import { ApplicationPolicyResolver, PolicyResolver, TenantPolicyResolver } from './policy/policy.resolver.ts';
 import { DateTime } from './shared/date-time.ts';
@@ -25,6 +26,7 @@ const federationLink = `extend schema
 function typeGraphQlSchema(): GraphQLSchema {
   const schema = buildSchemaSync({
     resolvers: [
+      AuditResolver,
       TenancyResolver,
       ApplicationTenantsResolver,
       PolicyResolver,
