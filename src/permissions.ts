@@ -215,3 +215,14 @@ export function guarded(schema: GraphQLSchema, rules: PermissionMap): GraphQLSch
   }
   return applyMiddleware(schema, middleware as Parameters<typeof applyMiddleware>[1]);
 }
+
+/** By type, the fields that may be denied. Apollo's own two name no resource of ours. */
+export const guardedFields = (rules: PermissionMap): Record<string, string[]> =>
+  Object.fromEntries(
+    Object.entries(rules).map(([type, fields]) => [
+      type,
+      Object.entries(fields === allow ? {} : fields)
+        .filter(([name, rule]) => rule !== allow && !name.startsWith('_'))
+        .map(([name]) => name),
+    ]),
+  );

@@ -10,7 +10,8 @@ import {
 } from 'graphql';
 import { buildSchemaSync, createResolversMap } from 'type-graphql';
 import { AuditResolver } from './audit/audit.resolver.ts';
-import { guarded, type PermissionOptions, permissionMap } from './permissions.ts';
+import { recordDenials } from './audit/denials.ts';
+import { guarded, guardedFields, type PermissionOptions, permissionMap } from './permissions.ts';
 import { ApplicationPolicyResolver, PolicyResolver, TenantPolicyResolver } from './policy/policy.resolver.ts';
 import { DateTime } from './shared/date-time.ts';
 import { assertRepresentations } from './shared/representations.ts';
@@ -83,5 +84,7 @@ const checkingRepresentations =
   };
 
 /** The schema that is served: the subgraph behind the permission map. */
-export const createSchema = (options: PermissionOptions): GraphQLSchema =>
-  guarded(subgraphSchema(), permissionMap(options));
+export function createSchema(options: PermissionOptions): GraphQLSchema {
+  const rules = permissionMap(options);
+  return recordDenials(guarded(subgraphSchema(), rules), guardedFields(rules));
+}

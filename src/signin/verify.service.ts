@@ -1,4 +1,4 @@
-import { type AuditEntry, auditParts } from '../audit/audit.service.ts';
+import { type AuditEntry, auditParts, recordAs } from '../audit/audit.service.ts';
 import type { RequestContext } from '../caller/context.ts';
 import { countOf, rowOf, type Statements, sql } from '../db/sql.ts';
 import { reservePendingAttempt } from '../factor/attempts.ts';
@@ -101,8 +101,18 @@ async function confirm(
   const now = clock.now();
   const { tenant, userId, user } = session.subject;
   const about = { applicationId: tenant.applicationId, tenantId: tenant.id, userId };
+  const failed: AuditEntry = {
+    ...about,
+    action: 'mfa_challenge.failed',
+    detail: { type: begun.type, pending: true },
+  };
   const left = await reservePendingAttempt(em, tenant.id, begun.id, now);
-  if (left === null) return refused(context, new InvalidCode(0));
+  if (left === null) {
+    await recordAs(context, em, session.actor, [
+      { ...failed, detail: { ...failed.detail, notLookedAt: 'gone' } },
+    ]);
+    return refused(context, new InvalidCode(0));
+  }
   const place = { tenantId: tenant.id, userId, id: begun.id };
   let spends: number | null;
   try {
@@ -125,11 +135,6 @@ async function confirm(
       );
     }
   }
-  const failed: AuditEntry = {
-    ...about,
-    action: 'mfa_challenge.failed',
-    detail: { type: begun.type, pending: true },
-  };
   // The last wrong code takes the pending factor with it.
   await countOf(
     em,

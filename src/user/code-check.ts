@@ -49,7 +49,10 @@ export async function tryCode(
   const now = clock.now();
   const user = { tenantId: subject.tenant.id, userId: subject.userId };
   const attempt = await reserveAttempt(em, user, kind.attempts, now);
-  if (!('failures' in attempt)) return refused(context, attempt);
+  if (!('failures' in attempt)) {
+    await recordAs(context, em, actor, [refusalEvent(subject, kind, attempt)]);
+    return refused(context, attempt);
+  }
 
   const factor = subject.factors[kind.type];
   let spends: number | null;
@@ -105,6 +108,19 @@ async function spend(
   );
   return row?.accepted ?? false;
 }
+
+/** A code that was not looked at is an attempt all the same. */
+const refusalEvent = (
+  { tenant, userId }: Subject,
+  { type }: FactorKind,
+  { code }: TooManyAttempts | InvalidCode,
+): AuditEntry => ({
+  action: 'mfa_challenge.failed',
+  applicationId: tenant.applicationId,
+  tenantId: tenant.id,
+  userId,
+  detail: { type, notLookedAt: code === 'TOO_MANY_ATTEMPTS' ? 'waiting' : 'disabled' },
+});
 
 function failureEvents(subject: Subject, kind: FactorKind, { failures, lockedUntil }: Attempt): AuditEntry[] {
   const about = {
