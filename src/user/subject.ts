@@ -67,7 +67,15 @@ export const subjectColumns = (userId: RawBuilder<unknown>, now: Date): RawBuild
   (select to_jsonb(u) from users u where u.tenant_id = t.id and u.id = ${userId}) as "user",
   (select jsonb_agg(to_jsonb(f) order by f.type desc) from auth_factors f where f.tenant_id = t.id and f.user_id = ${userId}) as factors,
   (select jsonb_agg(to_jsonb(f)) from pending_auth_factors f
-    where f.tenant_id = t.id and f.user_id = ${userId} and f.expires_at > ${now}) as pending`;
+    where f.tenant_id = t.id and f.user_id = ${userId} and ${isPending('f', now)}) as pending`;
+
+/**
+ * The condition under which a factor that was begun can still be confirmed: it ends with its step.
+ * @param f alias of pending_auth_factors
+ */
+export const isPending = (f: string, now: Date): RawBuilder<unknown> =>
+  sql`${sql.ref(`${f}.expires_at`)} > ${now} and not exists (select from mfa_steps s where s.tenant_id = ${sql.ref(`${f}.tenant_id`)}
+    and s.id = nullif(${sql.ref(`${f}.step_id`)}, '')::uuid and (s.finished_at is not null or s.ended_at is not null))`;
 
 export function toSubject(row: SubjectColumns): Subject {
   const factors = (row.factors ?? []).map(toStoredFactor);
