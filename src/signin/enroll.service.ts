@@ -19,7 +19,7 @@ import { type Effects, tryCode } from '../user/code-check.ts';
 import { enrolledFactor } from '../user/subject.ts';
 import { factorView, pendingView } from '../user/user-view.ts';
 import { newRecoveryCode, putRecoveryCode } from './recovery-code-issue.ts';
-import { isOpen, openSession, type Session, type Step } from './session.ts';
+import { lockedStep, openSession, type Session, withinStep } from './session.ts';
 import type { EnrollRecoveryCodeAuthFactorInput, EnrollTotpAuthFactorInput } from './signin.input.ts';
 import { RecoveryCodeEnrollment, TotpEnrollment } from './signin.type.ts';
 import { pendingOf } from './verify.service.ts';
@@ -98,23 +98,28 @@ export async function enrollRecoveryCode(
  */
 async function carryOut(
   context: RequestContext,
-  { subject, step, actor }: Session,
+  session: Session,
   currentCode: string | null | undefined,
   effects: Effects,
-): Promise<StepUpRequired | InvalidCode | TooManyAttempts | null> {
+): Promise<Refusal | null> {
+  const { subject, step, actor } = session;
+  const now = context.clock.now();
   const isProven = enrolledFactor(subject) === undefined || step?.satisfiedBy === 'recovery';
   if (!isProven) {
     if (currentCode == null) return new StepUpRequired();
-    const result = await tryCode(context, subject, actor, totp, currentCode, effects);
+    const within = withinStep(session, now);
+    const result = await tryCode(context, subject, actor, totp, currentCode, { ...effects, within });
     return 'spent' in result ? null : result;
   }
   const { tenant, userId } = subject;
-  const now = context.clock.now();
   const allowed = sql`exists (select from allowed)`;
+  // As the step was read: another call in it may have satisfied it meanwhile.
+  const asRead = sql`exists (select from locked) and s.satisfied_by is not distinct from ${step?.satisfiedBy ?? null}`;
   const row = await rowOf(
     context.em,
     sql<{ allowed: boolean }>`
-      with allowed as (${step ? stepIsOpen(tenant.id, step, now) : sql`select 1`}),
+      with locked as (select id from users where tenant_id = ${tenant.id} and id = ${userId} for update),
+      allowed as (${step ? lockedStep(tenant.id, step, now, asRead) : sql`select 1`}),
       learned as (
         insert into users (tenant_id, id, created_at) select ${tenant.id}, ${userId}, ${now}::timestamptz where ${allowed}
         on conflict (tenant_id, id) do ${effects.onUser ? sql`update set ${effects.onUser}` : sql`nothing`}),
@@ -124,15 +129,6 @@ async function carryOut(
   );
   return row?.allowed ? null : new InvalidMfaToken();
 }
-
-/**
- * The step as it was read, still open. Its row stays locked until the statement is done: a deletion, a
- * finish or an enrollment elsewhere that ends it comes before, and then nothing is begun or issued, or after.
- */
-const stepIsOpen = (tenantId: string, step: Step, now: Date) => sql`
-  select 1 from mfa_steps s
-  where s.tenant_id = ${tenantId} and s.id = ${step.id} and ${isOpen('s', now)}
-    and s.satisfied_by is not distinct from ${step.satisfiedBy} for update`;
 
 type Draft = Pick<PendingFactor, 'id' | 'secret' | 'stepId' | 'createdAt' | 'expiresAt'>;
 
