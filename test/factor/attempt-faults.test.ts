@@ -258,6 +258,11 @@ describe('confirming a pending factor, when the request fails', () => {
     });
     expect(await factorRows(server, world.tenantId, userId)).toEqual([]);
     expect(await countersOf(server, world.tenantId, userId)).toMatchObject({ totp_failures: 0 });
+    const anew = await beginTotp(world.browser, { mfaToken });
+    expect(anew.secret).not.toBe(secret);
+    expect(await verify(world.browser, codeAt(anew.secret, server.clock.now()), mfaToken)).toMatchObject(
+      confirmed,
+    );
   });
 
   test('THR-3: while a right code activates it, the attempt stays counted and the code unspent', async () => {
