@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { KnownUserDocument, MyselfDocument } from '../generated/documents.ts';
 import { startTestServer, type TestCaller, type TestServer, uniqueId } from '../setup/harness.ts';
-import { setPolicy } from '../signin/step-tools.ts';
+import { at, setPolicy } from '../signin/step-tools.ts';
 import { signInWorld, start } from '../signin/user-agent.ts';
 import { asked, codesOf, enrolled, makePeople, neverSeen, type People } from './people.ts';
 
@@ -50,6 +50,22 @@ describe('user', () => {
     expect(await userOf(people.ofFirst, twin)).toEqual(enrolled(twin, first));
     expect(await userOf(people.ofSecond, twin)).toMatchObject(asked(twin, second));
     expect(await userOf(people.ofApplication, stray)).toMatchObject(asked(stray, first));
+  });
+
+  test('TEN-3: by an id that many tenants outside the boundary have, earlier or later, is the one inside', async () => {
+    const id = uniqueId('user');
+    const crowd = async () => {
+      const others = await signInWorld(server, { tenants: 3 });
+      for (const tenantId of others.tenantIds) await start(at(others, tenantId), id);
+    };
+    await crowd();
+    const own = await signInWorld(server);
+    await start(own, id);
+    await crowd();
+    const { applicationId, tenantId } = own;
+    const reader = await server.caller({ applicationId, scopes: ['auth-factor:read'] });
+    expect(await userOf(reader, id)).toMatchObject({ id, tenantId });
+    expect(await userOf(people.ofInstallation, id)).toBeNull();
   });
 
   test('who was never seen is answered from the policy where the tenant is known', async () => {
