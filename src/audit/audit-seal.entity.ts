@@ -13,7 +13,7 @@ export const AuditUnsealedEntity = defineEntity({
   properties: {
     tenantId: text().primary(),
     /** The order in which they are sealed. */
-    position: p.bigint().columnType('bigint generated always as identity').primary(),
+    position: p.bigint().generated('identity').primary(),
     applicationId: text(),
     eventId: p.uuid(),
     digest: p.blob(),
