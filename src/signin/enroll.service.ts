@@ -14,7 +14,7 @@ import { type PendingFactor, type PendingFactorJson, toPendingFactor } from '../
 import { otpauthUri, reopenTotpSecret, totp } from '../factor/totp.ts';
 import { effectivePolicy } from '../policy/effective-policy.ts';
 import { secondsAfter } from '../shared/clock.ts';
-import { pendingFactorSeconds } from '../shared/limits.ts';
+import { pendingAttemptsMax, pendingFactorSeconds } from '../shared/limits.ts';
 import { type Effects, tryCode } from '../user/code-check.ts';
 import { enrolledFactor } from '../user/subject.ts';
 import { factorView, pendingView } from '../user/user-view.ts';
@@ -38,7 +38,7 @@ export async function enrollTotp(
   // A reload must not break a scan. In self-service a bearer token alone shows no secret beside an
   // active factor: whoever stole it could confirm in the user's place.
   const maySeeAgain = session.step !== null || enrolledFactor(session.subject) === undefined;
-  if (begun && maySeeAgain) return totpEnrollment(context, session, begun);
+  if (begun && hasAttempts(begun) && maySeeAgain) return totpEnrollment(context, session, begun);
 
   const draft = draftOf(context, session);
   const refused = await carryOut(context, session, currentCode, {
@@ -150,7 +150,10 @@ function draftOf({ ids, keyRing, clock }: RequestContext, { subject, step }: Ses
   };
 }
 
-/** One pending factor of a kind in a step; an expired one makes room. It remembers which factor it may replace. */
+/** Without, it can't be confirmed any more; a fault may have left it there all the same. */
+const hasAttempts = ({ failures }: PendingFactor): boolean => failures < pendingAttemptsMax;
+
+/** One pending factor of a kind in a step; a dead one makes room. It remembers which factor it may replace. */
 const insertPending = ({ subject }: Session, draft: Draft, now: Date, condition: RawBuilder<unknown>) => sql`
   insert into pending_auth_factors as p (tenant_id, id, user_id, type, step_id, key_id, secret, replaces, created_at, expires_at)
   select ${subject.tenant.id}, ${draft.id}::uuid, ${subject.userId}, ${totp.type}, ${draft.stepId}, ${draft.secret.keyId},
@@ -158,7 +161,7 @@ const insertPending = ({ subject }: Session, draft: Draft, now: Date, condition:
   where ${condition}
   on conflict (tenant_id, user_id, type, step_id) do update set id = excluded.id, key_id = excluded.key_id,
     secret = excluded.secret, replaces = excluded.replaces, failures = 0, created_at = excluded.created_at, expires_at = excluded.expires_at
-  where p.expires_at <= ${now}`;
+  where p.expires_at <= ${now} or p.failures >= ${pendingAttemptsMax}::int`;
 
 async function readPending(
   { em, clock }: RequestContext,
