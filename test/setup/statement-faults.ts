@@ -77,6 +77,7 @@ const strike: Record<
 
 async function cut(client: pg.Client): Promise<void> {
   const { stream } = (client as unknown as { connection: { stream: Socket } }).connection;
+  if (stream.destroyed) return;
   const ended = new Promise((resolve) => client.once('end', resolve));
   stream.destroy();
   await ended;
