@@ -38,9 +38,7 @@ export async function enrollTotp(
   // A reload must not break a scan. In self-service a bearer token alone shows no secret beside an
   // active factor: whoever stole it could confirm in the user's place.
   const maySeeAgain = session.step !== null || enrolledFactor(session.subject) === undefined;
-  // One without attempts left is only still there because the request with the last one failed.
-  if (begun && begun.failures < pendingAttemptsMax && maySeeAgain)
-    return totpEnrollment(context, session, begun);
+  if (begun && hasAttempts(begun) && maySeeAgain) return totpEnrollment(context, session, begun);
 
   const draft = draftOf(context, session);
   const refused = await carryOut(context, session, currentCode, {
@@ -146,7 +144,10 @@ function draftOf({ ids, keyRing, clock }: RequestContext, { subject, step }: Ses
   };
 }
 
-/** One pending factor of a kind in a step; one that expired or has no attempts left makes room. It remembers which factor it may replace. */
+/** Without, it can't be confirmed any more; a fault may have left it there all the same. */
+const hasAttempts = ({ failures }: PendingFactor): boolean => failures < pendingAttemptsMax;
+
+/** One pending factor of a kind in a step; a dead one makes room. It remembers which factor it may replace. */
 const insertPending = ({ subject }: Session, draft: Draft, now: Date, condition: RawBuilder<unknown>) => sql`
   insert into pending_auth_factors as p (tenant_id, id, user_id, type, step_id, key_id, secret, replaces, created_at, expires_at)
   select ${subject.tenant.id}, ${draft.id}::uuid, ${subject.userId}, ${totp.type}, ${draft.stepId}, ${draft.secret.keyId},
