@@ -19,7 +19,7 @@ import { type Effects, tryCode } from '../user/code-check.ts';
 import { enrolledFactor } from '../user/subject.ts';
 import { factorView, pendingView } from '../user/user-view.ts';
 import { newRecoveryCode, putRecoveryCode } from './recovery-code-issue.ts';
-import { lockedStep, openSession, type Session, withinStep } from './session.ts';
+import { isRecovered, lockedStep, openSession, type Session, withinStep } from './session.ts';
 import type { EnrollRecoveryCodeAuthFactorInput, EnrollTotpAuthFactorInput } from './signin.input.ts';
 import { RecoveryCodeEnrollment, TotpEnrollment } from './signin.type.ts';
 import { pendingOf } from './verify.service.ts';
@@ -104,7 +104,7 @@ async function carryOut(
 ): Promise<Refusal | null> {
   const { subject, step, actor } = session;
   const now = context.clock.now();
-  const isProven = enrolledFactor(subject) === undefined || step?.satisfiedBy === 'recovery';
+  const isProven = enrolledFactor(subject) === undefined || isRecovered(session);
   if (!isProven) {
     if (currentCode == null) return new StepUpRequired();
     const within = withinStep(session, now);
@@ -155,7 +155,7 @@ const insertPending = ({ subject }: Session, draft: Draft, now: Date, condition:
   where ${condition}
   on conflict (tenant_id, user_id, type, step_id) do update set id = excluded.id, key_id = excluded.key_id,
     secret = excluded.secret, replaces = excluded.replaces, failures = 0, created_at = excluded.created_at, expires_at = excluded.expires_at
-  where p.expires_at <= ${now} or p.failures >= ${pendingAttemptsMax}::int`;
+  where p.expires_at <= ${now} or p.failures >= ${pendingAttemptsMax}::int or p.replaces is distinct from excluded.replaces`;
 
 async function readPending(
   { em, clock }: RequestContext,
