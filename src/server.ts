@@ -64,8 +64,13 @@ export async function createServer(deps: ServerDeps): Promise<Server> {
       level: deps.logLevel,
       ...(deps.logTo && { stream: deps.logTo }),
       serializers: {
-        // Neither headers nor query strings: they can carry tokens.
-        req: ({ method, url, ip }: FastifyRequest) => ({ method, path: url.split('?')[0], ip }),
+        // Neither headers nor the address as it was written: query strings carry tokens, and paths do when
+        // a link was mangled (a hosted page's #token as %23token). Which route it was is enough.
+        req: ({ method, routeOptions, ip }: FastifyRequest) => ({
+          method,
+          route: routeOptions.url ?? 'none',
+          ip,
+        }),
       },
     },
   });

@@ -1,4 +1,5 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
+import { inTransaction } from '../db/sql.ts';
 import type { Clock } from '../shared/clock.ts';
 import { unauthenticated } from '../shared/errors.ts';
 import type { Ids } from '../shared/ids.ts';
@@ -70,7 +71,7 @@ export async function transaction<T>(
   work: (em: EntityManager) => Promise<T>,
 ): Promise<T> {
   try {
-    return await context.em.transactional(work);
+    return await inTransaction(context.em, work);
   } finally {
     context.forget();
   }
