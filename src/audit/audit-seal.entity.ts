@@ -17,6 +17,8 @@ export const AuditUnsealedEntity = defineEntity({
     /** The order in which they are sealed. */
     position: p.bigint().columnType('bigint generated always as identity'),
     digest: p.blob(),
+    at: moment(),
+    action: text(),
   },
   indexes: [{ name: 'audit_unsealed_position_index', properties: ['position'] }],
 });
