@@ -15,8 +15,11 @@ import {
   CreateWebhookEndpointDocument,
   type CreateWebhookEndpointMutationVariables,
   RenameTenantDocument,
+  UpdateWebhookEndpointDocument,
+  type UpdateWebhookEndpointMutationVariables,
   WebhookDeliveriesDocument,
   type WebhookDeliveriesQueryVariables,
+  WebhookEndpointsDocument,
 } from '../generated/documents.ts';
 import { newDatabase } from '../process/databases.ts';
 import { publicUrl, startTestServer, type TestCaller, TestClock, type TestServer } from '../setup/harness.ts';
@@ -136,4 +139,22 @@ export async function deliveriesOf(
 ) {
   const { data } = await admin.call(WebhookDeliveriesDocument, { applicationId, filter });
   return data.webhookDeliveries.nodes;
+}
+
+export const endpointsOf = async ({ admin }: Pick<WebhookServer, 'admin'>, applicationId: string) =>
+  (await admin.call(WebhookEndpointsDocument, { applicationId })).data.webhookEndpoints;
+
+export const updateEndpoint = async (
+  { admin }: Pick<WebhookServer, 'admin'>,
+  input: UpdateWebhookEndpointMutationVariables['input'],
+) => (await admin.call(UpdateWebhookEndpointDocument, { input })).data.updateWebhookEndpoint;
+
+/** What the record tells of an application's webhooks, oldest first. */
+export async function recordedOf({ database }: WebhookServer, applicationId: string): Promise<unknown[]> {
+  const { rows } = await database.pool.query(
+    `select action, actor, tenant_id, detail from audit_events
+      where application_id = $1 and detail ? 'webhook' order by at, id`,
+    [applicationId],
+  );
+  return rows.map((row) => [row.action, row.actor, row.tenant_id, row.detail.webhook]);
 }
