@@ -22,6 +22,7 @@ export function createContext(
     em: database.fork(),
     answered: new WeakSet(),
     shownByToken: new WeakSet(),
+    denied: new Set(),
     once<T>(make: (context: RequestContext) => T): T {
       if (!made.has(make)) made.set(make, make(context));
       return made.get(make) as T;

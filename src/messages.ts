@@ -28,6 +28,9 @@ export function sentenceFor(error: unknown): string | null {
   if (isDatabaseUnavailable(error) || /^(28P01|28000|3D000)$/.test(code ?? '')) {
     return `The database of DATABASE_URL can't be used (${code ?? 'no answer'}); check that it runs, its name, user and password.`;
   }
+  if (code === '42501') {
+    return 'The user of DATABASE_URL may not do that; connect as the owner of the tables, whom migrations run as.';
+  }
   return null;
 }
 

@@ -116,6 +116,7 @@ export const permissionMap = ({ introspection }: PermissionOptions): PermissionM
     introspectMfaToken: allow,
     webhookEndpoints: managesWebhooks,
     webhookDeliveries: managesWebhooks,
+    auditEvents: withScope('audit:read'),
     _entities: authenticated,
     _service: readsSchema(introspection),
   },
@@ -169,6 +170,9 @@ export const permissionMap = ({ introspection }: PermissionOptions): PermissionM
   MfaPolicyOverride: allow,
   EffectivePolicy: allow,
   PageInfo: allow,
+  AuditEvent: allow,
+  AuditEventConnection: allow,
+  AuditEventEdge: allow,
   ApplicationConnection: allow,
   ApplicationEdge: allow,
   TenantConnection: allow,
@@ -228,3 +232,14 @@ export function guarded(schema: GraphQLSchema, rules: PermissionMap): GraphQLSch
   }
   return applyMiddleware(schema, middleware as Parameters<typeof applyMiddleware>[1]);
 }
+
+/** By type, the fields that may be denied. Apollo's own two name no resource of ours. */
+export const guardedFields = (rules: PermissionMap): Record<string, string[]> =>
+  Object.fromEntries(
+    Object.entries(rules).map(([type, fields]) => [
+      type,
+      Object.entries(fields === allow ? {} : fields)
+        .filter(([name, rule]) => rule !== allow && !name.startsWith('_'))
+        .map(([name]) => name),
+    ]),
+  );

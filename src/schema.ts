@@ -9,7 +9,9 @@ import {
   specifiedDirectives,
 } from 'graphql';
 import { buildSchemaSync, createResolversMap } from 'type-graphql';
-import { guarded, type PermissionOptions, permissionMap } from './permissions.ts';
+import { AuditResolver } from './audit/audit.resolver.ts';
+import { recordDenials } from './audit/denials.ts';
+import { guarded, guardedFields, type PermissionOptions, permissionMap } from './permissions.ts';
 import { ApplicationPolicyResolver, PolicyResolver, TenantPolicyResolver } from './policy/policy.resolver.ts';
 import { DateTime } from './shared/date-time.ts';
 import { assertRepresentations } from './shared/representations.ts';
@@ -26,6 +28,7 @@ const federationLink = `extend schema
 function typeGraphQlSchema(): GraphQLSchema {
   const schema = buildSchemaSync({
     resolvers: [
+      AuditResolver,
       TenancyResolver,
       ApplicationTenantsResolver,
       PolicyResolver,
@@ -83,5 +86,7 @@ const checkingRepresentations =
   };
 
 /** The schema that is served: the subgraph behind the permission map. */
-export const createSchema = (options: PermissionOptions): GraphQLSchema =>
-  guarded(subgraphSchema(), permissionMap(options));
+export function createSchema(options: PermissionOptions): GraphQLSchema {
+  const rules = permissionMap(options);
+  return recordDenials(guarded(subgraphSchema(), rules), guardedFields(rules));
+}

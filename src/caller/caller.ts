@@ -85,6 +85,12 @@ export class Caller {
       and (${this.tenantId}::text is null or ${sql.ref(`${t}.id`)} = ${this.tenantId})`;
   }
 
+  /** Likewise for the record; '' is no tenant's id, so a tenant's caller sees its own events only. @param e alias */
+  eventsInBoundary(e: string): RawBuilder<unknown> {
+    return sql`(${this.applicationId}::text is null or ${sql.ref(`${e}.application_id`)} = ${this.applicationId})
+      and (${this.tenantId}::text is null or ${sql.ref(`${e}.tenant_id`)} = ${this.tenantId})`;
+  }
+
   /** Likewise for applications; a tenant's caller sees the one it belongs to. @param a alias */
   applicationsInBoundary(a: string): RawBuilder<unknown> {
     return sql`(${this.applicationId}::text is null or ${sql.ref(`${a}.id`)} = ${this.applicationId})`;

@@ -44,6 +44,8 @@ export interface RequestContext extends Service {
   readonly answered: WeakSet<object>;
   /** Tenants that an MFA token made known: their name and effective policy answer to whoever holds it. */
   readonly shownByToken: WeakSet<object>;
+  /** What was denied in this request and is in the record. */
+  readonly denied: Set<string>;
   /** The one thing of its kind in this request, e.g. a loader: made at first use. */
   once<T>(make: (context: RequestContext) => T): T;
   /** Drops what `once` made: after a write, the next read must see it. */

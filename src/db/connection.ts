@@ -51,6 +51,8 @@ export const ormConfig = (options: DatabaseOptions) =>
     extensions: [Migrator],
     pool: { min: 0, max: options.poolConnectionsMax ?? limits.poolConnectionsMax },
     driverOptions: {
+      // The driver reads all of the address; MikroORM drops what follows the ?, such as sslmode.
+      connectionString: options.url,
       application_name: 'cufflink',
       keepAlive: true,
       ...(options.unlimited ? {} : timeouts),

@@ -22,16 +22,32 @@ interface Edge<T> {
 }
 
 /** A page of a list, ordered by a key that is unique, so that it stays right while rows are added. */
-export interface Connection<T> {
+export interface PageOf<T> {
   edges: Edge<T>[];
   nodes: T[];
   pageInfo: PageInfo;
+}
+
+/** A page of a list whose size can be told. */
+export interface Connection<T> extends PageOf<T> {
   /** Counted only when asked for. */
   totalCount: () => number | Promise<number>;
 }
 
 /** Declares the GraphQL types `${name}Edge` and `${name}Connection`. */
-export function connectionType<T extends object>(name: string, node: () => ClassType<T>) {
+export function connectionType<T extends object>(
+  name: string,
+  node: () => ClassType<T>,
+): ClassType<Connection<T>> {
+  const connection = uncountedConnectionType(name, node);
+  Field(() => Int, {
+    description: 'Size of the whole list, filter applied. Costs a count; ask only when it is shown.',
+  })(connection.prototype, 'totalCount');
+  return connection as ClassType<Connection<T>>;
+}
+
+/** The same for a list that only grows, whose size nobody needs. */
+export function uncountedConnectionType<T extends object>(name: string, node: () => ClassType<T>) {
   @ObjectType(`${name}Edge`, {
     simpleResolvers: true,
     description: `One ${name} of a list, with its position.`,
@@ -54,13 +70,8 @@ export function connectionType<T extends object>(name: string, node: () => Class
 
     @Field(() => PageInfo, { description: 'Where this page ends and whether more follows.' })
     pageInfo!: PageInfo;
-
-    @Field(() => Int, {
-      description: 'Size of the whole list, filter applied. Costs a count; ask only when it is shown.',
-    })
-    totalCount!: () => number | Promise<number>;
   }
-  return ConnectionType as ClassType<Connection<T>>;
+  return ConnectionType as ClassType<PageOf<T>>;
 }
 
 export interface PageArgs {
@@ -100,23 +111,29 @@ function decodeCursor(cursor: string, keyLength: number): string[] {
   throw badInput('after must be a cursor that this list gave, unchanged.');
 }
 
+/** Makes a page, and how many there are in all. */
+export const toConnection = <T>(
+  rows: readonly T[],
+  first: number,
+  keyOf: (row: T) => readonly string[],
+  totalCount: () => number | Promise<number>,
+): Connection<T> => ({ ...toPage(rows, first, keyOf), totalCount });
+
 /**
  * Makes a page out of up to `first + 1` rows.
  * @param rows one more than asked for tells that another page follows
  * @param keyOf the sort key of a row
  */
-export function toConnection<T>(
+export function toPage<T>(
   rows: readonly T[],
   first: number,
   keyOf: (row: T) => readonly string[],
-  totalCount: () => number | Promise<number>,
-): Connection<T> {
+): PageOf<T> {
   const nodes = rows.slice(0, first);
   const edges = nodes.map((node) => ({ cursor: encodeCursor(keyOf(node)), node }));
   return {
     edges,
     nodes,
     pageInfo: { hasNextPage: rows.length > first, endCursor: edges.at(-1)?.cursor ?? null },
-    totalCount,
   };
 }

@@ -1,12 +1,25 @@
+import { randomInt } from 'node:crypto';
 import { v7 } from 'uuid';
 import type { Clock } from './clock.ts';
 
 /** Makes identifiers. Ids name things and grant nothing: what grants is a token or a code. */
 export interface Ids {
-  /** A UUIDv7 (RFC 9562 section 5.7): ordered by the clock's milliseconds. */
+  /** A UUIDv7 (RFC 9562 section 5.7): ordered by the clock's milliseconds, and in one by when it was made. */
   next(): string;
 }
 
+/** Of the counter's 32 bits, the random start leaves half to count with [RFC 9562 section 6.2]. */
+const firstSeqMax = 2 ** 31;
+
 export function uuidV7Ids(clock: Clock): Ids {
-  return { next: () => v7({ msecs: clock.now().getTime() }) };
+  let msecs = Number.NaN;
+  let seq = 0;
+  return {
+    next() {
+      const now = clock.now().getTime();
+      seq = now === msecs ? seq + 1 : randomInt(firstSeqMax);
+      msecs = now;
+      return v7({ msecs, seq });
+    },
+  };
 }

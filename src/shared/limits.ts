@@ -122,6 +122,8 @@ export const janitorBatchRowsMax = 1_000;
 // --- the record ---------------------------------------------------------------------------------
 /** How long what was recorded waits for its seal, at most, while the server is not behind. */
 export const sealIntervalMs = 250;
+/** Denials of one request that are recorded. */
+export const deniedEventsMax = 20;
 /** Events of one seal. */
 export const sealEventsMax = 1_000;
 /** Chains that are worked on at once. */

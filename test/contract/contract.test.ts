@@ -15,7 +15,6 @@ const notYetServed: readonly string[] = [
   'Query.explainMfa',
   'Query.previewApplicationMfaPolicy',
   'Query.previewTenantMfaPolicy',
-  'Query.auditEvents',
   'Mutation.setTenantMfaPolicyOverrides',
   'Mutation.resetUserMfa',
   'Mutation.exemptUserFromMfa',

@@ -1,0 +1,41 @@
+import { callerOf, type RequestContext } from '../caller/context.ts';
+import { rowsOf, sql, toDate } from '../db/sql.ts';
+import { type PageArgs, type PageOf, toPage } from '../shared/connection.ts';
+import { badInput } from '../shared/errors.ts';
+import type { AuditEvent, AuditFilter } from './audit.type.ts';
+
+/** A page of an application's record inside the caller's boundary, newest first. */
+export async function auditPage(
+  context: RequestContext,
+  applicationId: string,
+  { first, after }: PageArgs,
+  filter: AuditFilter,
+): Promise<PageOf<AuditEvent>> {
+  const caller = callerOf(context);
+  const [afterAt, afterId] = after === null ? [null, null] : positionOf(after);
+  const rows = await rowsOf(
+    context.em,
+    sql<Omit<AuditEvent, 'at'> & { at: string }>`
+      select e.id, e.at, e.action, e.actor, nullif(e.tenant_id, '') as "tenantId", e.user_id as "userId", e.detail::text as detail
+      from audit_events e
+      where e.application_id = ${applicationId} and ${caller.eventsInBoundary('e')}
+        and (${filter.tenantId ?? null}::text is null or e.tenant_id = ${filter.tenantId ?? null})
+        and (${filter.userId ?? null}::text is null or e.user_id = ${filter.userId ?? null})
+        and (${filter.action ?? null}::text is null or e.action = ${filter.action ?? null})
+        and (${filter.from ?? null}::timestamptz is null or e.at >= ${filter.from ?? null})
+        and (${filter.to ?? null}::timestamptz is null or e.at < ${filter.to ?? null})
+        and (${afterAt}::timestamptz is null or (e.at, e.id) < (${afterAt}::timestamptz, ${afterId}::uuid))
+      order by e.at desc, e.id desc limit ${first + 1}`,
+  );
+  const events = rows.map((row) => ({ ...row, at: toDate(row.at) }));
+  return toPage(events, first, ({ at, id }) => [at.toISOString(), id]);
+}
+
+/** A cursor of this list: a moment and a UUID. */
+function positionOf([at = '', id = '']: readonly string[]): [Date, string] {
+  const moment = new Date(at);
+  if (Number.isNaN(moment.getTime()) || !/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(id)) {
+    throw badInput('after must be a cursor that this list gave, unchanged.');
+  }
+  return [moment, id];
+}

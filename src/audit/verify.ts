@@ -1,0 +1,124 @@
+import type { EntityManager } from '@mikro-orm/postgresql';
+import { type RawBuilder, rowOf, rowsOf, sql, toDate } from '../db/sql.ts';
+import { eventDigest } from './audit.service.ts';
+import { sealContent, sealHash } from './sealer.ts';
+
+/*
+ * Looks at the whole record and its chains, and names what does not fit. Events are compared with the
+ * digests that were sealed, or queued, for them; seals with the hash that each must have after the one
+ * before. Nothing is repaired.
+ */
+
+/** Something that is not as it was recorded. */
+export interface Finding {
+  what:
+    | 'changed event'
+    | 'missing event'
+    | 'inserted event'
+    | 'changed seal'
+    | 'missing seal'
+    | 'changed chain head';
+  applicationId: string;
+  /** '' for the chain of the application as a whole. */
+  tenantId: string;
+  /** Null where a seal or a head is meant. */
+  eventId: string | null;
+  /** The seal's number; null for an event that is in none. */
+  seal: number | null;
+}
+
+export interface Verification {
+  events: number;
+  seals: number;
+  chains: number;
+  /** Recorded, and not sealed yet. */
+  unsealed: number;
+  /** What was pruned on purpose is not missed; null when nothing was. */
+  prunedBefore: Date | null;
+  /** At most `findingsMax` of a kind. */
+  findings: Finding[];
+}
+
+/** Whoever finds so many need not count them. */
+export const findingsMax = 1_000;
+
+/** Reads one consistent state, of any size; needs only the right to read. */
+export const verifyRecord = (em: EntityManager): Promise<Verification> =>
+  em.transactional(
+    async (tx) => {
+      const counts = await rowOf(
+        tx,
+        sql<Omit<Verification, 'prunedBefore' | 'findings'> & { prunedBefore: string | null }>`
+          select (select count(*) from audit_events)::int as events, (select count(*) from audit_seals)::int as seals,
+            (select count(*) from audit_chains)::int as chains, (select count(*) from audit_unsealed)::int as unsealed,
+            (select max(before) from audit_prunes) as "prunedBefore"`,
+      );
+      if (counts === null) throw new Error('A count answers a row.');
+      const prunedBefore = counts.prunedBefore === null ? null : toDate(counts.prunedBefore);
+      const findings = [
+        ...(await rowsOf(tx, badEvents(prunedBefore))),
+        ...(await rowsOf(tx, badSeals(prunedBefore !== null))),
+        ...(await rowsOf(tx, badHeads(prunedBefore !== null))),
+      ];
+      return { ...counts, prunedBefore, findings };
+    },
+    { isolationLevel: 'repeatable read', readOnly: true },
+  );
+
+const badEvents = (prunedBefore: Date | null): RawBuilder<Finding> => sql<Finding>`
+  with kept as (
+    select s.tenant_id, s.application_id, s.seal, k.id, k.digest
+    from audit_seals s cross join lateral unnest(s.event_ids, s.event_digests) as k(id, digest)
+    union all
+    select tenant_id, application_id, null, event_id, digest from audit_unsealed
+  )
+  select case when e.id is null then 'missing event' when k.id is null then 'inserted event' else 'changed event' end as what,
+    coalesce(k.application_id, e.application_id) as "applicationId", coalesce(k.tenant_id, e.tenant_id) as "tenantId",
+    coalesce(k.id, e.id) as "eventId", k.seal::int as seal
+  from kept k full join audit_events e on e.tenant_id = k.tenant_id and e.id = k.id
+  where (e.id is null and not coalesce(${madeAt(sql`k.id`)} < ${prunedBefore?.getTime() ?? null}::bigint, false))
+    or k.id is null or k.digest <> ${eventDigest}
+  limit ${findingsMax}`;
+
+/** When a UUIDv7 was made, in milliseconds since 1970 [RFC 9562 section 5.7]. */
+export const madeAt = (id: RawBuilder<unknown>) =>
+  sql`('x' || substr(encode(uuid_send(${id}), 'hex'), 1, 12))::bit(48)::bigint`;
+
+/** @param isPruned whether a chain may begin with another seal than the first */
+const badSeals = (isPruned: boolean): RawBuilder<Finding> => sql<Finding>`
+  with linked as (
+    select s.*, lag(s.seal) over chain as seal_before, lag(s.hash) over chain as hash_before,
+      ${sealHash(sql`s.previous_hash`, sql`s.seal`, content)} as right_hash
+    from audit_seals s
+    window chain as (partition by s.tenant_id, s.application_id order by s.seal)
+  ),
+  judged as (
+    select l.*, case
+        when seal_before is null and seal > 1 and not ${isPruned}::boolean then 'missing seal'
+        when seal_before is not null and seal <> seal_before + 1 then 'missing seal'
+        when hash <> right_hash or previous_hash <> coalesce(hash_before, case when seal = 1 then ''::bytea end, previous_hash) then 'changed seal'
+      end as what
+    from linked l
+  )
+  select what, application_id as "applicationId", tenant_id as "tenantId", null as "eventId",
+    case when what = 'missing seal' then coalesce(seal_before, 0) + 1 else seal end::int as seal
+  from judged where what is not null limit ${findingsMax}`;
+
+const content = sealContent(
+  sql`(select string_agg(uuid_send(k.id) || k.digest, ''::bytea order by k.n)
+    from unnest(s.event_ids, s.event_digests) with ordinality as k(id, digest, n))`,
+);
+
+/** The newest seal of a chain must be the one that its head names: the end can't be cut off. */
+const badHeads = (isPruned: boolean): RawBuilder<Finding> => sql<Finding>`
+  with newest as (
+    select distinct on (tenant_id, application_id) tenant_id, application_id, seal, hash, previous_hash
+    from audit_seals order by tenant_id, application_id, seal desc
+  )
+  select case when c.seal > coalesce(n.seal, 0) then 'missing seal' else 'changed chain head' end as what,
+    application_id as "applicationId", tenant_id as "tenantId", null as "eventId",
+    case when c.seal > coalesce(n.seal, 0) then coalesce(n.seal, 0) + 1 else n.seal end::int as seal
+  from audit_chains c full join newest n using (tenant_id, application_id)
+  where (c.seal, c.hash, c.previous_hash) is distinct from (n.seal, n.hash, n.previous_hash)
+    and not (n.seal is null and ${isPruned}::boolean)
+  limit ${findingsMax}`;

@@ -1,0 +1,139 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { AuditEventsDocument, type AuditEventsQueryVariables } from '../generated/documents.ts';
+import { startTestServer, type TestCaller, type TestServer, uniqueId } from '../setup/harness.ts';
+import { wrongCode } from '../setup/totp.ts';
+import {
+  type EnrolledUser,
+  enrolledUser,
+  type SignInWorld,
+  signInWorld,
+  startToken,
+  verify,
+} from '../signin/user-agent.ts';
+
+let server: TestServer;
+let world: SignInWorld;
+let reader: TestCaller;
+let user: EnrolledUser;
+beforeAll(async () => {
+  server = await startTestServer();
+  world = await signInWorld(server, { tenants: 2 });
+  reader = await server.caller({ applicationId: world.applicationId, scopes: ['audit:read'] });
+  user = await enrolledUser(server, world);
+  for (let n = 0; n < 30; n += 1) await startToken(world, uniqueId('user'));
+});
+afterAll(() => server.stop());
+
+type Asked = Omit<AuditEventsQueryVariables, 'applicationId'>;
+
+const page = async (asked: Asked = {}, caller = reader, applicationId = world.applicationId) => {
+  const { data, errors } = await caller.call(AuditEventsDocument, { applicationId, ...asked });
+  if (data === null) throw new Error(JSON.stringify(errors));
+  return data.auditEvents;
+};
+
+async function all(filter?: Asked['filter'], first = 7) {
+  const nodes = [];
+  let after: string | null | undefined;
+  do {
+    const { nodes: more, pageInfo } = await page({ first, after, filter });
+    nodes.push(...more);
+    after = pageInfo.hasNextPage ? pageInfo.endCursor : null;
+  } while (after);
+  return nodes;
+}
+
+describe('auditEvents', () => {
+  test('lists everything once, newest first, in pages', async () => {
+    const events = await all();
+    const moments = events.map(({ at }) => new Date(at).getTime());
+    expect(moments).toEqual([...moments].sort((a, b) => b - a));
+    expect(new Set(events.map(({ id }) => id)).size).toBe(events.length);
+    expect(events.at(-1)).toMatchObject({ action: 'application.created', tenantId: null, actor: 'tester' });
+    expect(events.map(({ id }) => id)).toEqual((await all(undefined, 100)).map(({ id }) => id));
+  });
+
+  test('of the enrollment of a user tells each act once, in order', async () => {
+    const events = await all({ userId: user.id });
+    expect(events.map(({ action }) => action)).toEqual([
+      'mfa_enrollment.completed',
+      'recovery_code.issued',
+      'auth_factor.enrolled',
+      'mfa_step.started',
+    ]);
+    expect(events.map(({ actor }) => actor)).toEqual(['tester', user.id, user.id, 'tester']);
+  });
+
+  test('filters by tenant, user, action and time, from inclusive, to exclusive', async () => {
+    const [first, second] = world.tenantIds as [string, string];
+    expect(new Set((await all({ tenantId: first })).map(({ tenantId }) => tenantId))).toEqual(
+      new Set([first]),
+    );
+    expect((await all({ tenantId: second })).map(({ action }) => action)).toEqual(['tenant.created']);
+    expect(await all({ action: 'mfa_step.started' })).toHaveLength(31);
+    expect(await all({ action: 'no.such' })).toEqual([]);
+    const at = (await all({ action: 'auth_factor.enrolled' }))[0]?.at as string;
+    const later = new Date(new Date(at).getTime() + 1).toISOString();
+    const of = { action: 'auth_factor.enrolled' };
+    expect(await all({ ...of, from: at, to: later })).toHaveLength(1);
+    expect(await all({ ...of, to: at })).toEqual([]);
+    expect(await all({ ...of, from: later })).toEqual([]);
+  });
+
+  test('stays right while events are added', async () => {
+    const first = await page({ first: 5 });
+    await startToken(world, uniqueId('user'));
+    const next = await page({ first: 5, after: first.pageInfo.endCursor });
+    const known = (await all(undefined, 100)).map(({ id }) => id).slice(1);
+    expect([...first.nodes, ...next.nodes].map(({ id }) => id)).toEqual(known.slice(0, 10));
+  });
+
+  test('LOG-2: tells of a code that was not looked at, too', async () => {
+    const guesser = await enrolledUser(server, world);
+    const mfaToken = await startToken(world, guesser.id);
+    const wrong = wrongCode(guesser.secret, server.clock.now());
+    for (let n = 0; n < 7; n += 1) await verify(world.browser, wrong, mfaToken);
+    const failed = await all({ userId: guesser.id, action: 'mfa_challenge.failed' });
+    expect(failed.map(({ detail }) => JSON.parse(detail).notLookedAt ?? null)).toEqual([
+      'waiting',
+      'waiting',
+      null,
+      null,
+      null,
+      null,
+      null,
+    ]);
+    expect(await all({ userId: guesser.id, action: 'mfa_user.locked' })).toHaveLength(1);
+  });
+
+  test('TEN-2: of a foreign application are an empty page, to a tenant just its own', async () => {
+    const foreign = await signInWorld(server);
+    expect(await page({}, reader, foreign.applicationId)).toMatchObject({
+      nodes: [],
+      pageInfo: { hasNextPage: false },
+    });
+    const [first] = world.tenantIds as [string];
+    const bound = { applicationId: world.applicationId, tenantId: first, scopes: ['audit:read'] };
+    const { nodes } = await page({ first: 100 }, await server.caller(bound));
+    expect(new Set(nodes.map(({ tenantId }) => tenantId))).toEqual(new Set([first]));
+    expect(
+      await page({ filter: { tenantId: world.tenantIds[1] } }, await server.caller(bound)),
+    ).toMatchObject({ nodes: [] });
+  });
+
+  test.each([0, 101])('refuses a page of %i', async (first) => {
+    const { errors } = await reader.call(AuditEventsDocument, { applicationId: world.applicationId, first });
+    expect(errors[0]?.extensions).toMatchObject({ code: 'BAD_USER_INPUT' });
+  });
+
+  test.each([
+    ['x', 'y'],
+    ['2026-01-01', 'y'],
+    ['', ''],
+    ['2026-01-01', '00000000-0000-7000-8000-00000000000g'],
+  ])('refuses a cursor of %j, %j', async (...key) => {
+    const after = Buffer.from(JSON.stringify(key)).toString('base64url');
+    const { errors } = await reader.call(AuditEventsDocument, { applicationId: world.applicationId, after });
+    expect(errors[0]?.extensions).toMatchObject({ code: 'BAD_USER_INPUT' });
+  });
+});
