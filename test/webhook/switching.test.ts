@@ -46,6 +46,8 @@ describe('an endpoint that is switched off', () => {
       { state: 'PENDING', nextAttemptAt: null },
     ]);
     await updateEndpoint(server, { id, enabled: true });
+    await server.deliver();
+    expect(namesIn(receiver.received)).toEqual(['Before']);
     await rename(server, tenantId, 'After');
     await server.deliver();
     expect(namesIn(receiver.received)).toEqual(['Before', 'After']);
