@@ -20,6 +20,7 @@ import { tenancyReferences } from './tenancy/tenancy.reference.ts';
 import { ApplicationTenantsResolver, TenancyResolver } from './tenancy/tenancy.resolver.ts';
 import { userReferences } from './user/user.reference.ts';
 import { TenantUsersResolver, UserResolver, ViewerMfaResolver } from './user/user.resolver.ts';
+import { WebhookResolver } from './webhook/webhook.resolver.ts';
 
 const federationLink = `extend schema
   @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key", "@shareable", "@external", "@inaccessible", "@tag"])`;
@@ -33,6 +34,7 @@ function typeGraphQlSchema(): GraphQLSchema {
       PolicyResolver,
       ApplicationPolicyResolver,
       TenantPolicyResolver,
+      WebhookResolver,
       UserResolver,
       TenantUsersResolver,
       ViewerMfaResolver,

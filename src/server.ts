@@ -4,6 +4,7 @@ import cors from '@fastify/cors';
 import helmet from '@fastify/helmet';
 import underPressure from '@fastify/under-pressure';
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyRequest } from 'fastify';
+import type { Registry } from 'prom-client';
 import type { Authenticate } from './caller/bearer.ts';
 import type { Caller } from './caller/caller.ts';
 import type { Service } from './caller/context.ts';
@@ -39,6 +40,8 @@ export interface ServerDeps {
 export interface Server {
   url: string;
   log: FastifyBaseLogger;
+  /** What /metrics shows. */
+  registry: Registry;
   /** Turns unready, lets requests finish, closes. Resolves within `stopSecondsMax`. */
   stop(): Promise<void>;
 }
@@ -127,6 +130,7 @@ export async function createServer(deps: ServerDeps): Promise<Server> {
   return {
     url,
     log: app.log,
+    registry: metrics.registry,
     stop: () => stop(app, apollo, state, deps.drainSeconds ?? limits.drainSeconds),
   };
 }

@@ -25,6 +25,8 @@ export interface Service {
   readonly publicUrl: string;
   /** Where hosted pages may send a browser. */
   readonly redirectOrigins: readonly string[];
+  /** Whether webhooks may be sent to the machine itself, as in development. */
+  readonly loopbackWebhooks: boolean;
 }
 
 /** One request: whom it speaks for and what it works with. Nothing in it outlives the request. */
