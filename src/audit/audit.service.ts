@@ -65,7 +65,7 @@ export async function recordAs(
  * @param condition append only where it holds
  */
 export function auditParts(
-  { clock, ids }: RequestContext,
+  { clock, ids }: Pick<RequestContext, 'clock' | 'ids'>,
   actor: string,
   entries: readonly AuditEntry[],
   condition: RawBuilder<unknown> = sql`true`,
