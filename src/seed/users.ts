@@ -234,12 +234,12 @@ function counters(deps: UserDeps, hasRecoveryCode: boolean): Counters {
 }
 
 /**
- * Wrong codes of the last half hour, and the wait that the last one began: of one user in fifty. Some
+ * Wrong codes of the last half hour, and the wait that the last one began: of one user in thirty. Some
  * went on until the factor was disabled.
  */
 function failures({ random, now }: UserDeps): [failures: number, lockedUntil: Date | null] {
-  if (!random.chance(0.02)) return [0, null];
-  const count = random.chance(0.1) ? attemptsMax : 1 + random.below(12);
+  if (!random.chance(1 / 30)) return [0, null];
+  const count = random.chance(0.2) ? attemptsMax : 1 + random.below(12);
   if (count < freeAttemptsMax) return [count, null];
   const waitSeconds = Math.min(firstWaitSeconds * 2 ** (count - freeAttemptsMax), waitSecondsMax);
   return [count, secondsAfter(now, waitSeconds - random.below(1800))];
