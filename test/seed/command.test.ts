@@ -63,7 +63,7 @@ test('tenants without users can be had', async () => {
 
 test.each(['SIGTERM', 'SIGKILL'] as const)('%s while it works leaves nothing behind', async (signal) => {
   const prefix = uniqueId('seed');
-  const seeding = startSeed(['--tenants', '100', '--users', '60000', '--prefix', prefix]);
+  const seeding = startSeed(['--tenants', '100', '--users', '25000', '--prefix', prefix]);
   await untilTrue(async () => seeding.stderr().includes('70 % of'), 60_000);
   seeding.kill(signal);
   const end = await seeding.ended();

@@ -3,13 +3,7 @@ import { exportJWK, generateKeyPair } from 'jose';
 import { placeText } from '../../src/factor/rows.ts';
 import { createService } from '../../src/service.ts';
 import { KeyRing } from '../../src/shared/key-ring.ts';
-import {
-  SeededApplicationDocument,
-  type SeededApplicationQuery,
-  SeededStatesDocument,
-  SeededUsersDocument,
-  type SeededUsersQuery,
-} from '../generated/documents.ts';
+import { SeededStatesDocument } from '../generated/documents.ts';
 import { newClone } from '../process/clone.ts';
 import { cleanUp, runProcess } from '../process/servers.ts';
 import {
@@ -22,22 +16,18 @@ import {
 } from '../setup/harness.ts';
 import { hotp } from '../setup/totp.ts';
 import { finishChallenge, type SignInWorld, startToken, verify } from '../signin/user-agent.ts';
+import { type Application, readApplications, type Tenant, tenantsOf, type User, usersOf } from './reading.ts';
 import { sealingKey } from './run-seed.ts';
 
 /* One small seed, made by npm in a fresh clone and looked at through the API. */
-
-type Application = NonNullable<SeededApplicationQuery['application']>;
-type Tenant = Application['tenants']['nodes'][number] & { applicationId: string };
-type Node = NonNullable<SeededUsersQuery['tenant']>['users']['nodes'][number];
-type User = Node & { mfa: NonNullable<Node['mfa']> };
 
 const prefix = uniqueId('seed');
 const clock = new TestClock();
 let server: TestServer;
 let admin: TestCaller;
 let printed: { stdout: string; stderr: string };
-const applications = new Map<string, Application>();
-const tenants: Tenant[] = [];
+let applications: Map<string, Application>;
+let tenants: Tenant[];
 const users: User[] = [];
 
 beforeAll(async () => {
@@ -47,21 +37,7 @@ beforeAll(async () => {
       DATABASE_URL: databaseUrl(),
       ENCRYPTION_KEYS: `${sealingKey.id}:${sealingKey.key.toString('base64')}`,
     },
-    command: [
-      'npm',
-      'run',
-      '-s',
-      'seed',
-      '--',
-      '--applications',
-      '5',
-      '--tenants',
-      '50',
-      '--users',
-      '1000',
-      '--prefix',
-      prefix,
-    ],
+    command: ['sh', '-c', `npm run -s seed -- --applications 5 --tenants 50 --users 1000 --prefix ${prefix}`],
   });
   if (code !== 0) throw new Error(output.stderr);
   printed = output;
@@ -74,34 +50,17 @@ beforeAll(async () => {
   });
   server = await startTestServer({ clock, service });
   admin = await server.caller();
-  await readAll();
+  applications = await readApplications(
+    admin,
+    [1, 2, 3, 4, 5].map((n) => `${prefix}-a000${n}`),
+  );
+  tenants = tenantsOf(applications);
+  for (const { id } of tenants) users.push(...(await usersOf(admin, id)));
 });
 afterAll(async () => {
   await server?.stop();
   await cleanUp();
 });
-
-async function readAll(): Promise<void> {
-  for (let n = 1; n <= 5; n += 1) {
-    const id = `${prefix}-a000${n}`;
-    const { data } = await admin.call(SeededApplicationDocument, { id });
-    if (!data.application) throw new Error(`There is no application ${id}.`);
-    applications.set(id, data.application);
-    tenants.push(...data.application.tenants.nodes.map((tenant) => ({ ...tenant, applicationId: id })));
-  }
-  for (const { id } of tenants) users.push(...(await usersOf(id)));
-}
-
-async function usersOf(id: string, after: string | null = null): Promise<User[]> {
-  const { data, errors } = await admin.call(SeededUsersDocument, { id, after });
-  if (!data.tenant) throw new Error(JSON.stringify(errors));
-  const { nodes, pageInfo } = data.tenant.users;
-  const shown = nodes.map((node) => {
-    if (node.mfa === null) throw new Error(`Nothing is known of ${node.id}.`);
-    return { ...node, mfa: node.mfa };
-  });
-  return pageInfo.hasNextPage ? [...shown, ...(await usersOf(id, pageInfo.endCursor))] : shown;
-}
 
 const rows = async <Row>(statement: string, ...values: unknown[]): Promise<Row[]> =>
   (await server.database.pool.query(statement, values)).rows as Row[];
