@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
 import { Client } from 'pg';
 import { from } from 'pg-copy-streams';
 import { type Cell, copyLine } from '../../src/seed/tables.ts';
@@ -9,6 +9,7 @@ beforeAll(async () => {
   client = new Client({ connectionString: databaseUrl() });
   await client.connect();
 });
+afterEach(() => client.query('rollback'));
 afterAll(() => client.end());
 
 test.each<[type: string, cell: Cell]>([
@@ -37,6 +38,5 @@ test.each<[type: string, cell: Cell]>([
       .end(copyLine(table, { before: 'x', cell, after: 'y' }));
   });
   const { rows } = await client.query('select * from copied');
-  await client.query('rollback');
   expect(rows).toEqual([{ before: 'x', cell, after: 'y' }]);
 });
