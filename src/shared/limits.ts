@@ -162,3 +162,12 @@ export const webhookStopMs = 500;
 export const webhookReplayMax = 1_000;
 export const webhookDeliveredDays = 7;
 export const webhookDeadDays = 30;
+
+// --- npm run seed -------------------------------------------------------------------------------
+export const seedApplicationsMax = 1_000;
+export const seedTenantsMax = 1_000_000;
+export const seedUsersMax = 10_000_000;
+/** Ids are the prefix and a number of at most ten characters, and have at most 64. */
+export const seedPrefixCharsMax = 32;
+/** Rows of a batch, as text some megabytes. */
+export const seedBatchRows = 20_000;
