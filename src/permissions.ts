@@ -4,7 +4,7 @@ import type { IRules } from 'graphql-shield';
 import type { Caller, Scope } from './caller/caller.ts';
 import { callerOf, type RequestContext } from './caller/context.ts';
 import { ApiError, forbidden } from './shared/errors.ts';
-import { assertMayRunSteps } from './signin/signin.access.ts';
+import { assertMayExplain, assertMayRunSteps } from './signin/signin.access.ts';
 import type { ApplicationRow, TenantRow } from './tenancy/rows.ts';
 import { assertMayReadApplications, assertMayReadTenants } from './tenancy/tenancy.access.ts';
 import type { TenantFilter } from './tenancy/tenancy.loader.ts';
@@ -111,6 +111,7 @@ export const permissionMap = ({ introspection }: PermissionOptions): PermissionM
     effectivePolicy: when(assertMayReadTenants),
     user: readsUser,
     introspectMfaToken: allow,
+    explainMfa: when(assertMayExplain),
     auditEvents: withScope('audit:read'),
     _entities: authenticated,
     _service: readsSchema(introspection),
@@ -183,6 +184,8 @@ export const permissionMap = ({ introspection }: PermissionOptions): PermissionM
   UserPayload: allow,
   MfaDecision: allow,
   MfaTokenInfo: allow,
+  MfaExplanation: allow,
+  ExplainedRule: allow,
   TotpEnrollment: allow,
   FactorVerified: allow,
   RecoveryCodeEnrollment: allow,

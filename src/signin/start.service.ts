@@ -10,7 +10,7 @@ import { InvalidInput, NotFound, parseInput } from '../shared/user-error.type.ts
 import { dueAt } from '../user/mfa-state.ts';
 import { readSubject, type Subject } from '../user/subject.ts';
 import { stateInputs } from '../user/user-view.ts';
-import { type Decision, decide, requiresEnrollment, type StepPurpose } from './decision.ts';
+import { type Decision, decide, decisionInputs, requiresEnrollment, type StepPurpose } from './decision.ts';
 import { assertMayRunSteps } from './signin.access.ts';
 import { type StartMfaInput, startOf } from './signin.input.ts';
 import { MfaDecision } from './signin.type.ts';
@@ -66,7 +66,7 @@ async function begin(context: RequestContext, em: EntityManager, input: StartMfa
     : null;
   if (subject === null) return notFound;
 
-  const decision = decide({ ...stateInputs(subject), identityProvider: input.identityProvider }, now);
+  const decision = decide(decisionInputs(subject, input.identityProvider), now);
   const { purpose } = decision;
   const step = purpose && {
     id: context.ids.next(),
