@@ -134,6 +134,9 @@ export const permissionMap = ({ introspection }: PermissionOptions): PermissionM
     verifyMfaEnrollment: when(assertMayRunSteps),
     verifyMfaChallenge: when(assertMayRunSteps),
     deleteAuthFactor: when(assertMayDeleteFactors),
+    resetUserMfa: withScope('auth-factor:delete'),
+    exemptUserFromMfa: withScope('mfa-exemption:write'),
+    revokeMfaExemption: withScope('mfa-exemption:write'),
   },
   Application: {
     id: allow,

@@ -9,6 +9,12 @@ export const issuerCharsMax = 64;
 export const gracePeriodDaysMax = 365;
 export const givenIdCharsMax = 64;
 export const userIdCharsMax = 255;
+/** Why an administrator excuses or resets a user. */
+export const reasonCharsMax = 500;
+/** How far ahead an exemption may end (rules.md section 2). */
+export const exemptionDaysMax = 365;
+/** Tenants that one call of the bulk toggle may name (security.md GQL-1). */
+export const bulkTenantsMax = 1_000;
 export const idempotencyKeyCharsMax = 255;
 /** How long an idempotency key is remembered (contract, Conventions). */
 export const idempotencyHours = 24;
