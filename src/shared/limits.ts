@@ -13,8 +13,6 @@ export const userIdCharsMax = 255;
 export const reasonCharsMax = 500;
 /** How far ahead an exemption may end (rules.md section 2). */
 export const exemptionDaysMax = 365;
-/** Tenants that one call of the bulk toggle may name (security.md GQL-1). */
-export const bulkTenantsMax = 1_000;
 export const idempotencyKeyCharsMax = 255;
 /** How long an idempotency key is remembered (contract, Conventions). */
 export const idempotencyHours = 24;
@@ -22,6 +20,8 @@ export const idempotencyHours = 24;
 // --- what a request may ask (security.md GQL-1) -------------------------------------------------
 export const pageSizeMax = 100;
 export const listIdsMax = 200;
+/** Tenants that one call of the bulk toggle may name. */
+export const bulkTenantsMax = 1_000;
 export const representationsMax = 200;
 /** Bytes of a request body. */
 export const bodyBytesMax = 100 * 1024;
