@@ -12,14 +12,9 @@ import { descriptionsOf, factsOf, ownFactsOf, reachable, readSdl, requiredOf } f
 const notYetServed: readonly string[] = [
   'Application.mfaStats',
   'Tenant.mfaStats',
-  'Query.explainMfa',
   'Query.previewApplicationMfaPolicy',
   'Query.previewTenantMfaPolicy',
   'Query.auditEvents',
-  'Mutation.setTenantMfaPolicyOverrides',
-  'Mutation.resetUserMfa',
-  'Mutation.exemptUserFromMfa',
-  'Mutation.revokeMfaExemption',
 ];
 
 const read = (name: string) => readFile(new URL(`../../schema/${name}`, import.meta.url), 'utf8');

@@ -31,12 +31,19 @@ export interface Ground {
   subject: string;
 }
 
+/** Known in every tenant of the ground. */
+export const knownUser = 'known';
+
 export async function makeGround(server: TestServer): Promise<Ground> {
   const search = `ground ${crypto.randomUUID()}`;
   const [own, foreign] = await Promise.all([
     makeWorld(server, { tenants: 2, displayName: `${search} own`, policy: { totpEnabled: true } }),
     makeWorld(server, { tenants: 1, displayName: `${search} foreign`, policy: { totpEnabled: true } }),
   ]);
+  await server.database.pool.query(
+    'insert into users (tenant_id, id, created_at) select id, $2, now() from unnest($1::text[]) as id',
+    [[...own.tenantIds, ...foreign.tenantIds], knownUser],
+  );
   const target = (applicationId: string, n: number): Target => ({
     applicationId,
     tenantId: `${applicationId}.t${n}`,

@@ -59,6 +59,9 @@ async function stored(): Promise<unknown> {
   return {
     applications: await read('select * from applications where id = any($1) order by id'),
     tenants: await read('select * from tenants where application_id = any($1) order by id'),
+    users: await read(
+      'select u.* from users u join tenants t on t.id = u.tenant_id where t.application_id = any($1) order by t.id, u.id',
+    ),
     audit: (
       await server.database.pool.query('select * from audit_events where actor = $1 order by id', [
         ground.subject,
@@ -125,7 +128,8 @@ describe('TEN-1: every operation x every kind of caller x every place', () => {
     async (_name, operation) => {
       let compared = 0;
       const telling = callers.filter(
-        ({ scopes: [first, second] }) => first === operation.scope || !first || second,
+        ({ scopes: [first, second] }) =>
+          first === operation.scope || first === operation.orScope?.scope || !first || second,
       );
       await inParallel(telling, async (caller) => {
         const absent = await bytesOf(operation, caller, 'absent');

@@ -26,13 +26,14 @@ async function setOverrides(input: Input, caller = admin) {
   return data.setTenantMfaPolicyOverrides;
 }
 
-/** An application with many tenants, of which none has an override yet. */
+/** An application with many tenants, of which none has an override yet; their rows and names lie the other way round than their ids. */
 async function manyTenants(count: number): Promise<World> {
   const { applicationId } = await makeWorld(server, { tenants: 0, policy: { totpEnabled: true } });
   const tenantIds = Array.from({ length: count }, (_, n) => `${applicationId}.${String(n).padStart(4, '0')}`);
   await server.database.pool.query(
     `insert into tenants (id, application_id, display_name, name_key, created_at)
-     select id, $2, id, id, now() from unnest($1::text[]) as id`,
+     select id, $2, id, lpad((9999 - n)::text, 4, '0'), now() from unnest($1::text[]) with ordinality as t(id, n)
+     order by n desc`,
     [tenantIds, applicationId],
   );
   return { applicationId, tenantIds };
@@ -315,7 +316,7 @@ describe('bulk toggles that overlap', () => {
 
   test('with the deletion of their application end either way, and never in a circle', async () => {
     for (let round = 0; round < 6; round += 1) {
-      const { applicationId, tenantIds } = await manyTenants(40);
+      const { applicationId, tenantIds } = await manyTenants(300);
       const [bulk, deletion] = await Promise.all([
         setOverrides({ tenantIds: tenantIds.toReversed(), enabled: true }),
         admin.call(DeleteApplicationDocument, { input: { id: applicationId } }),
