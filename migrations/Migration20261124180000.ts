@@ -24,13 +24,12 @@ export class Migration20261124180000 extends Migration {
     this.addSql(`create index "audit_events_user_index" on "audit_events" ("tenant_id", "user_id", "at")`);
     this.addSql(`create table "audit_unsealed" (
         "tenant_id" text collate "C" not null,
-        "event_id" uuid not null,
-        "application_id" text collate "C" not null,
         "position" bigint generated always as identity not null,
+        "application_id" text collate "C" not null,
+        "event_id" uuid not null,
         "digest" bytea not null,
-        primary key ("tenant_id", "event_id")
+        primary key ("tenant_id", "position")
       )`);
-    this.addSql(`create index "audit_unsealed_position_index" on "audit_unsealed" ("position")`);
     this.addSql(`create table "audit_chains" (
         "tenant_id" text collate "C" not null,
         "application_id" text collate "C" not null,

@@ -12,13 +12,12 @@ export const AuditUnsealedEntity = defineEntity({
   tableName: 'audit_unsealed',
   properties: {
     tenantId: text().primary(),
-    eventId: p.uuid().primary(),
-    applicationId: text(),
     /** The order in which they are sealed. */
-    position: p.bigint().columnType('bigint generated always as identity'),
+    position: p.bigint().generated('identity').primary(),
+    applicationId: text(),
+    eventId: p.uuid(),
     digest: p.blob(),
   },
-  indexes: [{ name: 'audit_unsealed_position_index', properties: ['position'] }],
 });
 
 /** The head of each chain: one per tenant, and one per application for what concerns it as a whole. */

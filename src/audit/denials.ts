@@ -62,7 +62,9 @@ async function recordDenial(
 ): Promise<void> {
   const { caller, denied } = context;
   if (caller === null || caller.applicationId === null) return;
-  const detail = { field, code, ...namedIn({ ...args, ...(args['input'] as object | undefined) }) };
+  const named = namedIn({ ...args, ...(args['input'] as object | undefined) });
+  if (Object.keys(named).length === 0) return;
+  const detail = { field, code, ...named };
   const key = JSON.stringify(detail);
   // A list that asks the same of each of its rows is one denial.
   if (denied.has(field) || denied.has(key) || denied.size >= deniedEventsMax) return;

@@ -32,6 +32,8 @@ export interface PendingFactor {
   secret: KeptSecret;
   /** '' for self-service. */
   stepId: string;
+  /** Wrong codes so far; after the last one that is allowed it is gone. */
+  failures: number;
   createdAt: Date;
   expiresAt: Date;
 }
@@ -49,7 +51,7 @@ export type StoredFactorJson = FactorJson & {
   activated_at: string;
   last_used_at: string | null;
 };
-export type PendingFactorJson = FactorJson & { step_id: string; expires_at: string };
+export type PendingFactorJson = FactorJson & { step_id: string; failures: number; expires_at: string };
 
 export const toStoredFactor = (row: StoredFactorJson): StoredFactor => ({
   id: row.id,
@@ -66,6 +68,7 @@ export const toPendingFactor = (row: PendingFactorJson): PendingFactor => ({
   type: row.type,
   secret: toSecret(row),
   stepId: row.step_id,
+  failures: row.failures,
   createdAt: new Date(row.created_at),
   expiresAt: new Date(row.expires_at),
 });

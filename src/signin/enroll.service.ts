@@ -14,12 +14,12 @@ import { type PendingFactor, type PendingFactorJson, toPendingFactor } from '../
 import { otpauthUri, reopenTotpSecret, totp } from '../factor/totp.ts';
 import { effectivePolicy } from '../policy/effective-policy.ts';
 import { secondsAfter } from '../shared/clock.ts';
-import { pendingFactorSeconds } from '../shared/limits.ts';
+import { pendingAttemptsMax, pendingFactorSeconds } from '../shared/limits.ts';
 import { type Effects, tryCode } from '../user/code-check.ts';
 import { enrolledFactor } from '../user/subject.ts';
 import { factorView, pendingView } from '../user/user-view.ts';
 import { newRecoveryCode, putRecoveryCode } from './recovery-code-issue.ts';
-import { isOpen, openSession, type Session, type Step } from './session.ts';
+import { lockedStep, openSession, type Session, withinStep } from './session.ts';
 import type { EnrollRecoveryCodeAuthFactorInput, EnrollTotpAuthFactorInput } from './signin.input.ts';
 import { RecoveryCodeEnrollment, TotpEnrollment } from './signin.type.ts';
 import { pendingOf } from './verify.service.ts';
@@ -38,7 +38,9 @@ export async function enrollTotp(
   // A reload must not break a scan. In self-service a bearer token alone shows no secret beside an
   // active factor: whoever stole it could confirm in the user's place.
   const maySeeAgain = session.step !== null || enrolledFactor(session.subject) === undefined;
-  if (begun && maySeeAgain) return totpEnrollment(context, session, begun);
+  // One without attempts left is only still there because the request with the last one failed.
+  if (begun && begun.failures < pendingAttemptsMax && maySeeAgain)
+    return totpEnrollment(context, session, begun);
 
   const draft = draftOf(context, session);
   const refused = await carryOut(context, session, currentCode, {
@@ -98,24 +100,28 @@ export async function enrollRecoveryCode(
  */
 async function carryOut(
   context: RequestContext,
-  { subject, step, actor }: Session,
+  session: Session,
   currentCode: string | null | undefined,
   effects: Effects,
-): Promise<StepUpRequired | InvalidCode | TooManyAttempts | null> {
+): Promise<Refusal | null> {
+  const { subject, step, actor } = session;
+  const now = context.clock.now();
   const isProven = enrolledFactor(subject) === undefined || step?.satisfiedBy === 'recovery';
   if (!isProven) {
     if (currentCode == null) return new StepUpRequired();
-    const result = await tryCode(context, subject, actor, totp, currentCode, effects);
+    const within = withinStep(session, now);
+    const result = await tryCode(context, subject, actor, totp, currentCode, { ...effects, within });
     return 'spent' in result ? null : result;
   }
   const { tenant, userId } = subject;
-  const now = context.clock.now();
   const allowed = sql`exists (select from allowed)`;
+  // As the step was read: another call in it may have satisfied it meanwhile.
+  const asRead = sql`exists (select from locked) and s.satisfied_by is not distinct from ${step?.satisfiedBy ?? null}`;
   const row = await rowOf(
     context.em,
     sql<{ allowed: boolean }>`
       with locked as (select id from users where tenant_id = ${tenant.id} and id = ${userId} for update),
-      allowed as (${step ? stepIsOpen(tenant.id, step, now) : sql`select 1`}),
+      allowed as (${step ? lockedStep(tenant.id, step, now, asRead) : sql`select 1`}),
       learned as (
         insert into users (tenant_id, id, created_at) select ${tenant.id}, ${userId}, ${now}::timestamptz where ${allowed}
         on conflict (tenant_id, id) do ${effects.onUser ? sql`update set ${effects.onUser}` : sql`nothing`}),
@@ -125,16 +131,6 @@ async function carryOut(
   );
   return row?.allowed ? null : new InvalidMfaToken();
 }
-
-/**
- * The step as it was read, still open. Its row stays locked until the statement is done: a deletion, a
- * finish or an enrollment elsewhere that ends it comes before, and then nothing is begun or issued, or after.
- * The user's row is locked before it, as by whatever else locks both.
- */
-const stepIsOpen = (tenantId: string, step: Step, now: Date) => sql`
-  select 1 from mfa_steps s
-  where s.tenant_id = ${tenantId} and s.id = ${step.id} and ${isOpen('s', now)}
-    and s.satisfied_by is not distinct from ${step.satisfiedBy} and exists (select from locked) for update of s`;
 
 type Draft = Pick<PendingFactor, 'id' | 'secret' | 'stepId' | 'createdAt' | 'expiresAt'>;
 
@@ -150,7 +146,7 @@ function draftOf({ ids, keyRing, clock }: RequestContext, { subject, step }: Ses
   };
 }
 
-/** One pending factor of a kind in a step; an expired one makes room. It remembers which factor it may replace. */
+/** One pending factor of a kind in a step; one that expired or has no attempts left makes room. It remembers which factor it may replace. */
 const insertPending = ({ subject }: Session, draft: Draft, now: Date, condition: RawBuilder<unknown>) => sql`
   insert into pending_auth_factors as p (tenant_id, id, user_id, type, step_id, key_id, secret, replaces, created_at, expires_at)
   select ${subject.tenant.id}, ${draft.id}::uuid, ${subject.userId}, ${totp.type}, ${draft.stepId}, ${draft.secret.keyId},
@@ -158,7 +154,7 @@ const insertPending = ({ subject }: Session, draft: Draft, now: Date, condition:
   where ${condition}
   on conflict (tenant_id, user_id, type, step_id) do update set id = excluded.id, key_id = excluded.key_id,
     secret = excluded.secret, replaces = excluded.replaces, failures = 0, created_at = excluded.created_at, expires_at = excluded.expires_at
-  where p.expires_at <= ${now}`;
+  where p.expires_at <= ${now} or p.failures >= ${pendingAttemptsMax}::int`;
 
 async function readPending(
   { em, clock }: RequestContext,

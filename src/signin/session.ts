@@ -1,8 +1,9 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { callerOf, type RequestContext } from '../caller/context.ts';
-import { rowOf, sql } from '../db/sql.ts';
+import { type RawBuilder, rowOf, sql } from '../db/sql.ts';
 import { FactorNotAllowed, InvalidMfaToken } from '../factor/factor-error.type.ts';
 import { forbidden } from '../shared/errors.ts';
+import type { Effects } from '../user/code-check.ts';
 import {
   readSubject,
   type Subject,
@@ -99,6 +100,22 @@ async function readStep(
 /** The condition under which a step is open. @param s alias of mfa_steps */
 export const isOpen = (s: string, now: Date) =>
   sql`${sql.ref(`${s}.finished_at`)} is null and ${sql.ref(`${s}.ended_at`)} is null and ${sql.ref(`${s}.expires_at`)} > ${now}`;
+
+/**
+ * The step of a session, still open, as a query that locks its row until the statement is done: a finish, a
+ * deletion or an enrollment elsewhere that ends the step comes before, and then nothing is done in it, or after.
+ * @param condition on the step `s`, and that the user's row is locked: that comes first everywhere, so that no
+ *   two wait for each other
+ */
+export const lockedStep = (tenantId: string, step: Step, now: Date, condition: RawBuilder<unknown>) => sql`
+  select 1 from mfa_steps s
+  where s.tenant_id = ${tenantId} and s.id = ${step.id} and ${isOpen('s', now)} and ${condition} for update`;
+
+/** What a code that is given in a step depends on. */
+export const withinStep = ({ subject, step }: Session, now: Date): Effects<InvalidMfaToken>['within'] =>
+  step
+    ? { lasting: (locked) => lockedStep(subject.tenant.id, step, now, locked), over: new InvalidMfaToken() }
+    : undefined;
 
 const toStep = (row: StepJson): Step => ({
   id: row.id,

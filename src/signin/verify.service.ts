@@ -18,7 +18,7 @@ import { tryCode } from '../user/code-check.ts';
 import type { StoredUser } from '../user/subject.ts';
 import { factorView } from '../user/user-view.ts';
 import { newRecoveryCode, putRecoveryCode } from './recovery-code-issue.ts';
-import { isOpen, openSession, openStep, type Session, type Step } from './session.ts';
+import { isOpen, lockedStep, openSession, openStep, type Session, type Step, withinStep } from './session.ts';
 import type {
   VerifyRecoveryCodeAuthFactorChallengeInput,
   VerifyTotpAuthFactorChallengeInput,
@@ -57,14 +57,16 @@ export const pendingOf = ({ subject, step }: Session, kind: FactorKind): Pending
 
 async function challenge(
   context: RequestContext,
-  { subject, step, actor }: Session,
+  session: Session,
   kind: FactorKind,
   code: string,
 ): Promise<Verified> {
+  const { subject, step, actor } = session;
   const now = context.clock.now();
   const { tenant, userId } = subject;
   const about = { applicationId: tenant.applicationId, tenantId: tenant.id, userId };
   const result = await tryCode(context, subject, actor, kind, code, {
+    within: withinStep(session, now),
     events: kind.usedAction ? [{ ...about, action: kind.usedAction, detail: {} }] : [],
     statements: (accepted): Statements =>
       step?.purpose === 'CHALLENGE' ? { satisfied: satisfy(step, tenant.id, kind, now, accepted) } : {},
@@ -160,6 +162,7 @@ async function activate(
     { ...about, action: 'auth_factor.enrolled', detail: { type: begun.type, factorId: begun.id } },
     ...(issued ? [{ ...about, action: 'recovery_code.issued' as const, detail: {} }] : []),
   ];
+  const locked = sql`exists (select from locked)`;
   const done = sql`exists (select from activated)`;
   const ofUser = sql`tenant_id = ${tenant.id} and user_id = ${userId}`;
   const row = await rowOf(
@@ -168,10 +171,10 @@ async function activate(
     // A factor that became active since this one was begun is not replaced (replaces).
     sql<{ done: boolean }>`
       with locked as (select id from users where tenant_id = ${tenant.id} and id = ${userId} for update),
+      allowed as (${step ? lockedStep(tenant.id, step, now, locked) : sql`select from locked`}),
       taken as (
         delete from pending_auth_factors p
-        where p.tenant_id = ${tenant.id} and p.id = ${begun.id} and p.expires_at > ${now} and exists (select from locked)
-          and ${step ? sql`exists (select from mfa_steps s where s.tenant_id = ${tenant.id} and s.id = ${step.id} and ${isOpen('s', now)})` : sql`true`}
+        where p.tenant_id = ${tenant.id} and p.id = ${begun.id} and p.expires_at > ${now} and exists (select from allowed)
         returning p.*
       ),
       activated as (

@@ -116,9 +116,10 @@ async function changeUser(
     const read = () => readSubject(em, caller, tenantId, userId, now);
     if (learns) await learnUser(em, caller, { tenantId, userId }, now);
     // Only what lies inside the boundary is locked; what was read before that is old by then.
-    if (!(await read())?.isKnown || !(await lockUser(em, { tenantId, userId }))) return null;
+    if (!(await read())?.isKnown) return null;
+    await lockUser(em, { tenantId, userId });
     const before = await read();
-    if (before === null) return null;
+    if (!before?.isKnown) return null;
     await change(em, before);
     const after = await read();
     return after && new UserPayload(answer(context, toUserRow(after)));

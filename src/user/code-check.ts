@@ -12,7 +12,14 @@ import { attemptsMax } from '../shared/limits.ts';
 import { lockUser, type Subject } from './subject.ts';
 
 /** What an accepted code brings about, in the statement that spends it. */
-export interface Effects {
+export interface Effects<Over = never> {
+  /** What the code is given for must not be over when it is spent; else it is not, and nothing is counted. */
+  within?: {
+    /** A row as long as it is not over, locked. @param locked true once the user's row is locked, which comes first */
+    lasting(locked: RawBuilder<unknown>): RawBuilder<unknown>;
+    /** The answer when it is over. */
+    over: Over;
+  };
   /** @param accepted true where the code was spent by this very statement */
   statements(accepted: RawBuilder<unknown>): Statements;
   /** The factor goes with its code; without this its row would be changed twice in one statement. */
@@ -21,8 +28,6 @@ export interface Effects {
   onUser?: RawBuilder<unknown>;
   events: readonly AuditEntry[];
 }
-
-const noEffects: Effects = { statements: () => ({}), events: [] };
 
 /** A right code, spent. */
 export interface Accepted {
@@ -37,14 +42,14 @@ export interface Accepted {
  * statement. User never seen, no factor, wrong code, used code: the same statements, the same answer
  * at the same moment.
  */
-export async function tryCode(
+export async function tryCode<Over = never>(
   context: RequestContext,
   subject: Subject,
   actor: string,
   kind: FactorKind,
   code: string,
-  effects: Effects = noEffects,
-): Promise<Accepted | InvalidCode | TooManyAttempts> {
+  effects: Effects<Over>,
+): Promise<Accepted | InvalidCode | TooManyAttempts | Over> {
   const { em, clock } = context;
   const now = clock.now();
   const user = { tenantId: subject.tenant.id, userId: subject.userId };
@@ -66,29 +71,37 @@ export async function tryCode(
   }
   if (factor !== undefined && spends !== null) {
     const place = { ...user, id: factor.id };
-    const spendIn = (em: EntityManager) => spend(context, em, actor, kind, place, spends, effects);
-    const accepted = effects.removesFactor
+    const spendIn = (tx: EntityManager) => spend(context, tx, actor, kind, place, spends, effects);
+    const { accepted, lasts } = effects.removesFactor
       ? // What goes with the factor must be seen: the statement begins after the user's row is locked.
-        await transaction(context, async (tx) => ((await lockUser(tx, user)) ? spendIn(tx) : false))
+        await transaction(context, async (tx) => {
+          await lockUser(tx, user);
+          return spendIn(tx);
+        })
       : await spendIn(em);
     if (accepted) return { spent: spends };
+    if (effects.within && !lasts) {
+      await returnAttempt(em, user, kind.attempts, attempt);
+      return effects.within.over;
+    }
   }
   await recordAs(context, em, actor, failureEvents(subject, kind, attempt));
   return refused(context, wrongCode(attempt));
 }
 
-async function spend(
+async function spend<Over>(
   context: RequestContext,
   em: EntityManager,
   actor: string,
   kind: FactorKind,
   { tenantId, userId, id }: FactorPlace,
   spends: number,
-  effects: Effects,
-): Promise<boolean> {
+  { within, ...effects }: Effects<Over>,
+): Promise<{ accepted: boolean; lasts: boolean }> {
   const accepted = sql`exists (select from spent)`;
+  const locked = sql`exists (select from locked)`;
   const unspent = sql`tenant_id = ${tenantId} and user_id = ${userId} and type = ${kind.type} and id = ${id} and spent < ${spends}
-    and exists (select from locked)`;
+    and ${locked} and exists (select from lasting)`;
   const spending = effects.removesFactor
     ? sql`delete from auth_factors where ${unspent}`
     : sql`update auth_factors set spent = ${spends}, last_used_at = ${context.clock.now()} where ${unspent}`;
@@ -96,17 +109,18 @@ async function spend(
     em,
     // The user's row is locked first, as by everything else that changes a user's factors: whoever
     // takes it second waits, and nobody waits for each other.
-    sql<{ accepted: boolean }>`
+    sql<{ accepted: boolean; lasts: boolean }>`
       with locked as (select id from users where tenant_id = ${tenantId} and id = ${userId} for update),
+      lasting as (${within ? within.lasting(locked) : sql`select from locked`}),
       spent as (${spending} returning 1),
       cleared as (
         update users set ${kind.onAccepted}${effects.onUser ? sql`, ${effects.onUser}` : sql``} where tenant_id = ${tenantId} and id = ${userId} and ${accepted}
       ),
       ${partsOf(effects.statements(accepted))}
       ${auditParts(context, actor, effects.events, accepted)}
-      select ${accepted} as accepted`,
+      select ${accepted} as accepted, exists (select from lasting) as lasts`,
   );
-  return row?.accepted ?? false;
+  return row ?? { accepted: false, lasts: false };
 }
 
 /** A code that was not looked at is an attempt all the same. */

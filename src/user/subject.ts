@@ -67,7 +67,15 @@ export const subjectColumns = (userId: RawBuilder<unknown>, now: Date): RawBuild
   (select to_jsonb(u) from users u where u.tenant_id = t.id and u.id = ${userId}) as "user",
   (select jsonb_agg(to_jsonb(f) order by f.type desc) from auth_factors f where f.tenant_id = t.id and f.user_id = ${userId}) as factors,
   (select jsonb_agg(to_jsonb(f)) from pending_auth_factors f
-    where f.tenant_id = t.id and f.user_id = ${userId} and f.expires_at > ${now}) as pending`;
+    where f.tenant_id = t.id and f.user_id = ${userId} and ${isPending('f', now)}) as pending`;
+
+/**
+ * The condition under which a factor that was begun can still be confirmed: it ends with its step.
+ * @param f alias of pending_auth_factors
+ */
+export const isPending = (f: string, now: Date): RawBuilder<unknown> =>
+  sql`${sql.ref(`${f}.expires_at`)} > ${now} and not exists (select from mfa_steps s where s.tenant_id = ${sql.ref(`${f}.tenant_id`)}
+    and s.id = nullif(${sql.ref(`${f}.step_id`)}, '')::uuid and (s.finished_at is not null or s.ended_at is not null))`;
 
 export function toSubject(row: SubjectColumns): Subject {
   const factors = (row.factors ?? []).map(toStoredFactor);
@@ -101,17 +109,12 @@ export async function readSubject(
 /**
  * Locks a user's row until the transaction ends. Whatever changes a user's factors locks it first, so
  * changes take turns, and a statement that comes after it sees all that was there before.
- * @returns whether the user is known
  */
 export async function lockUser(
   em: EntityManager,
   { tenantId, userId }: { tenantId: string; userId: string },
-): Promise<boolean> {
-  const row = await rowOf(
-    em,
-    sql`select id from users where tenant_id = ${tenantId} and id = ${userId} for update`,
-  );
-  return row !== null;
+): Promise<void> {
+  await rowOf(em, sql`select id from users where tenant_id = ${tenantId} and id = ${userId} for update`);
 }
 
 /** The user's TOTP factor, active or disabled: the one that makes the user enrolled. */

@@ -7,7 +7,7 @@ import { totp } from '../factor/totp.ts';
 import { NotFound } from '../shared/user-error.type.ts';
 import { clearedMfa, noFailures, noRecoveryFailures } from './clearing.ts';
 import { type Effects, tryCode } from './code-check.ts';
-import { lockUser, readSubject, type Subject } from './subject.ts';
+import { isPending, lockUser, readSubject, type Subject } from './subject.ts';
 import { assertMayDeleteFactors, isSelf } from './user.access.ts';
 import { toUserRow } from './user.loader.ts';
 import { type DeleteAuthFactorInput, UserPayload } from './user.type.ts';
@@ -59,7 +59,7 @@ async function findFactor(
       select f.tenant_id as "tenantId", f.user_id as "userId", f.type, f."isPending" from (
         select tenant_id, user_id, type, false as "isPending" from auth_factors where id = ${id}::uuid and not (type = 'RECOVERY_CODE' and spent > 0)
         union all
-        select tenant_id, user_id, type, true from pending_auth_factors where id = ${id}::uuid and expires_at > ${context.clock.now()}
+        select tenant_id, user_id, type, true from pending_auth_factors p where id = ${id}::uuid and ${isPending('p', context.clock.now())}
       ) f join tenants t on t.id = f.tenant_id where ${caller.tenantsInBoundary('t')}`,
   );
   if (row === null) return null;

@@ -14,7 +14,6 @@ const notYetServed: readonly string[] = [
   'Tenant.mfaStats',
   'Query.previewApplicationMfaPolicy',
   'Query.previewTenantMfaPolicy',
-  'Query.auditEvents',
 ];
 
 const read = (name: string) => readFile(new URL(`../../schema/${name}`, import.meta.url), 'utf8');

@@ -197,3 +197,84 @@ describe('guessing at a pending factor', () => {
     });
   });
 });
+
+describe('confirming a pending factor, when the request fails', () => {
+  let userId: string;
+  let mfaToken: string;
+  let secret: string;
+  beforeEach(async () => {
+    userId = uniqueId('user');
+    mfaToken = await startToken(world, userId);
+    ({ secret } = await beginTotp(world.browser, { mfaToken }));
+  });
+
+  const rightOne = () => codeAt(secret, server.clock.now());
+  const wrongOne = () => wrongCode(secret, server.clock.now());
+  const confirm = (code: string, at: TestServer = server) =>
+    at.callerWith(null).call(VerifyTotpDocument, { input: { mfaToken, code } });
+  const failures = async () => {
+    const { rows } = await server.database.pool.query<{ failures: number }>(
+      'select failures from pending_auth_factors where tenant_id = $1 and user_id = $2',
+      [world.tenantId, userId],
+    );
+    return rows.map((row) => row.failures);
+  };
+  const unavailable = { status: 503, data: null };
+  const faulty = { status: 500, data: null, errors: [{ extensions: { code: 'INTERNAL_SERVER_ERROR' } }] };
+  const confirmed = { __typename: 'FactorVerified' };
+
+  test('THR-3: before the code was looked at, every attempt is given back', async () => {
+    for (const code of [rightOne(), wrongOne(), rightOne(), 'abc', '', rightOne(), wrongOne()]) {
+      expect(await confirm(code, keyless)).toMatchObject(faulty);
+      expect(await failures()).toEqual([0]);
+    }
+    expect(await verify(world.browser, rightOne(), mfaToken)).toMatchObject(confirmed);
+  });
+
+  test('THR-3: what others guessed wrong stays counted when an attempt is given back', async () => {
+    for (let n = 0; n < 4; n += 1) await verify(world.browser, wrongOne(), mfaToken);
+    expect(await confirm(rightOne(), keyless)).toMatchObject(faulty);
+    expect(await failures()).toEqual([4]);
+    expect(await verify(world.browser, wrongOne(), mfaToken)).toMatchObject({ attemptsRemaining: 0 });
+    expect(await failures()).toEqual([]);
+  });
+
+  test('THR-3: before the attempt was reserved, nothing is counted', async () => {
+    const answer = await losing(/update pending_auth_factors set failures = failures \+ 1/, () =>
+      confirm(rightOne()),
+    );
+    expect(answer).toMatchObject(unavailable);
+    expect(await failures()).toEqual([0]);
+  });
+
+  test('THR-3: after a wrong code was looked at, the attempt stays counted, and five are all there are', async () => {
+    for (let n = 1; n <= 5; n += 1) {
+      expect(await losing(recorded, () => confirm(wrongOne()))).toMatchObject(unavailable);
+      expect(await failures()).toEqual([n]);
+    }
+    expect(await verify(world.browser, rightOne(), mfaToken)).toMatchObject({
+      code: 'INVALID_CODE',
+      attemptsRemaining: 0,
+    });
+    expect(await factorRows(server, world.tenantId, userId)).toEqual([]);
+    expect(await countersOf(server, world.tenantId, userId)).toMatchObject({ totp_failures: 0 });
+    const anew = await beginTotp(world.browser, { mfaToken });
+    expect(anew.secret).not.toBe(secret);
+    expect(await verify(world.browser, codeAt(anew.secret, server.clock.now()), mfaToken)).toMatchObject(
+      confirmed,
+    );
+  });
+
+  test('THR-3: while a right code activates it, the attempt stays counted and the code unspent', async () => {
+    expect(await losing(recorded, () => confirm(rightOne()))).toMatchObject(unavailable);
+    expect(await failures()).toEqual([1]);
+    expect(await factorRows(server, world.tenantId, userId)).toEqual([]);
+    expect(await verify(world.browser, rightOne(), mfaToken)).toMatchObject(confirmed);
+  });
+
+  test('THR-3: of 40 guesses at once that all fail after the look, 5 are counted', async () => {
+    await losing(recorded, () => Promise.all(Array.from({ length: 40 }, () => confirm(wrongOne()))));
+    expect(await failures()).toEqual([5]);
+    expect(await verify(world.browser, rightOne(), mfaToken)).toMatchObject({ code: 'INVALID_CODE' });
+  });
+});

@@ -7,33 +7,55 @@ import { databaseUrl } from '../setup/harness.ts';
  * to has lined up behind it.
  */
 
+interface Statement {
+  text: string;
+  values: unknown[];
+}
+
+interface Held {
+  /** Resolves once so many connections wait for the rows, directly or behind each other. */
+  waiting(count: number): Promise<void>;
+  /** Lets them go. */
+  release(): Promise<unknown>;
+}
+
 /**
- * Starts calls one after another, each once the one before waits for a row that is locked, and lets
- * them all go.
+ * Does `work` while a connection of its own holds rows.
  * @param lock a statement that locks rows, with its values
  */
-export async function lineUp<T extends readonly unknown[]>(
-  lock: { text: string; values: unknown[] },
-  ...calls: { [K in keyof T]: () => Promise<T[K]> }
-): Promise<T> {
+export async function holding<T>(lock: Statement, work: (held: Held) => Promise<T>): Promise<T> {
   const client = new pg.Client({ connectionString: databaseUrl() });
   await client.connect();
   try {
     await client.query('begin');
     await client.query(lock);
-    const started: Promise<unknown>[] = [];
-    for (const call of calls) {
-      started.push(call());
-      await waiting(client, started.length);
-    }
-    await client.query('commit');
-    return (await Promise.all(started)) as unknown as T;
+    return await work({
+      waiting: (count) => waiting(client, count),
+      release: () => client.query('commit'),
+    });
   } finally {
     await client.end();
   }
 }
 
-/** Resolves once so many connections wait for this one, directly or behind each other. */
+/**
+ * Starts calls one after another, each once the one before waits for a row that is locked, and lets
+ * them all go.
+ */
+export const lineUp = <T extends readonly unknown[]>(
+  lock: Statement,
+  ...calls: { [K in keyof T]: () => Promise<T[K]> }
+): Promise<T> =>
+  holding(lock, async (held) => {
+    const started: Promise<unknown>[] = [];
+    for (const call of calls) {
+      started.push(call());
+      await held.waiting(started.length);
+    }
+    await held.release();
+    return (await Promise.all(started)) as unknown as T;
+  });
+
 async function waiting(client: pg.Client, count: number): Promise<void> {
   for (let tries = 0; tries < 200; tries += 1) {
     // Within a transaction, PostgreSQL shows the connections there were at first.
@@ -50,13 +72,19 @@ async function waiting(client: pg.Client, count: number): Promise<void> {
 }
 
 /** Locks a user's row, as everything does that changes its factors. */
-export const userRow = (tenantId: string, userId: string) => ({
+export const userRow = (tenantId: string, userId: string): Statement => ({
   text: 'select from users where tenant_id = $1 and id = $2 for update',
   values: [tenantId, userId],
 });
 
 /** Locks the user's TOTP factor. */
-export const totpRow = (tenantId: string, userId: string) => ({
+export const totpRow = (tenantId: string, userId: string): Statement => ({
   text: "select from auth_factors where tenant_id = $1 and user_id = $2 and type = 'TOTP' for update",
   values: [tenantId, userId],
+});
+
+/** Locks a step. */
+export const stepRow = (stepId: string): Statement => ({
+  text: 'select from mfa_steps where id = $1 for update',
+  values: [stepId],
 });

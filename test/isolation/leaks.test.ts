@@ -208,6 +208,17 @@ describe('TEN-2: _entities', () => {
     });
   });
 
+  test('without a bearer token is UNAUTHENTICATED as a whole, also for nothing and for what is no entity', async () => {
+    const nobody = await makeCaller(server, ground, 'none', []);
+    for (const asked of [[], [tenant(ground.own.tenantId)], [{ __typename: 'Nothing' }], [7]]) {
+      expect(await nobody.ask(entities, { of: asked })).toMatchObject({
+        status: 401,
+        codes: ['UNAUTHENTICATED'],
+        data: null,
+      });
+    }
+  });
+
   test('refuses one entity and answers the others', async () => {
     const { own } = ground;
     const user = await makeCaller(server, ground, 'tenant', []);

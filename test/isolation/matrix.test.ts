@@ -52,7 +52,7 @@ const expectedOf = (operation: Operation, outcome: string, target: Target, { kin
     outside: { status: 200, result: operation.outside },
   })[outcome];
 
-/** Everything stored of the ground's applications, and every act of the callers. */
+/** Everything stored of the ground's applications, and every act of the callers but what was denied to them. */
 async function stored(): Promise<unknown> {
   const ids = [ground.own, ground.foreign, ground.absent].map(({ applicationId }) => applicationId);
   const read = async (sql: string) => (await server.database.pool.query(sql, [ids])).rows;
@@ -63,9 +63,10 @@ async function stored(): Promise<unknown> {
       'select u.* from users u join tenants t on t.id = u.tenant_id where t.application_id = any($1) order by t.id, u.id',
     ),
     audit: (
-      await server.database.pool.query('select * from audit_events where actor = $1 order by id', [
-        ground.subject,
-      ])
+      await server.database.pool.query(
+        "select * from audit_events where actor = $1 and action <> 'access.denied' order by id",
+        [ground.subject],
+      )
     ).rows,
   };
 }

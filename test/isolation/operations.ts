@@ -325,6 +325,15 @@ export const operations: readonly Operation[] = [
     }),
   ),
   {
+    name: 'auditEvents',
+    document: 'query ($id: ID!) { result: auditEvents(applicationId: $id, first: 1) { nodes { actor } } }',
+    variables: ({ applicationId }) => ({ id: applicationId }),
+    scope: 'audit:read',
+    about: 'application-or-its-tenant',
+    inside: () => ({ nodes: expect.any(Array) }),
+    outside: { nodes: [] },
+  },
+  {
     name: 'introspectMfaToken',
     document: '{ result: introspectMfaToken(mfaToken: "unknown") { userId } }',
     variables: () => ({}),

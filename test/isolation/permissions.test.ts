@@ -19,14 +19,16 @@ const objectTypes = Object.values(served.getTypeMap()).filter(
 );
 
 /** Someone who may do everything, and whom only the map can stop. Steps are run by an application's caller. */
-const contextFor = (field: string): Pick<RequestContext, 'caller' | 'answered' | 'shownByToken'> => ({
-  caller: new Caller(
+const root = (field: string): Caller =>
+  new Caller(
     'root',
     /^(startMfa|verifyMfa\w+)$/.test(field)
       ? { kind: 'application', applicationId: 'any' }
       : { kind: 'installation' },
     scopes,
-  ),
+  );
+const contextOf = (caller: Caller | null): Pick<RequestContext, 'caller' | 'answered' | 'shownByToken'> => ({
+  caller,
   answered: new WeakSet(),
   shownByToken: new WeakSet(),
 });
@@ -40,10 +42,15 @@ for (const type of Object.values(open.getTypeMap()).filter(isObjectType)) {
 }
 
 /** Whether the wall of a map stops a field before its resolver runs. */
-async function isDenied(wall: GraphQLSchema, type: string, field: string): Promise<boolean> {
+async function isDenied(
+  wall: GraphQLSchema,
+  type: string,
+  field: string,
+  caller: Caller | null = root(field),
+): Promise<boolean> {
   const { resolve } = (wall.getType(type) as GraphQLObjectType).getFields()[field] ?? {};
   if (resolve === undefined) throw new Error(`${type}.${field} has no resolver.`);
-  const answer = await Promise.resolve(resolve({}, args, contextFor(field), {} as never)).catch(
+  const answer = await Promise.resolve(resolve({}, args, contextOf(caller), {} as never)).catch(
     () => 'an error',
   );
   return answer !== reached;
@@ -103,4 +110,39 @@ describe('TEN-1: what the permission map does not name is denied', () => {
     expect(await isDenied(whole, type, asked)).toBe(false);
     expect(await isDenied(guarded(open, without(type, field)), type, asked)).toBe(true);
   });
+});
+
+/** The calls that an MFA token authorizes. */
+const inStep = [
+  'enrollRecoveryCodeAuthFactor',
+  'enrollTotpAuthFactor',
+  'introspectMfaToken',
+  'verifyRecoveryCodeAuthFactorChallenge',
+  'verifyTotpAuthFactorChallenge',
+];
+
+describe('TEN-1: what the wall of the served map lets through', () => {
+  const closed = guarded(open, permissionMap({ introspection: false }));
+
+  /** Root fields whose resolver is reached. */
+  async function reachable(caller: Caller | null): Promise<string[]> {
+    const fields = rootTypes.flatMap((type) =>
+      Object.keys((served.getType(type) as GraphQLObjectType).getFields()).map((field) => [type, field]),
+    ) as [string, string][];
+    const denied = await Promise.all(fields.map(([type, field]) => isDenied(closed, type, field, caller)));
+    return fields.flatMap(([, field], n) => (denied[n] ? [] : [field])).sort();
+  }
+
+  test('without a bearer token: the calls of a step, and nothing else', async () => {
+    expect(await reachable(null)).toEqual(inStep);
+  });
+
+  test.each([[{ kind: 'installation' } as const], [{ kind: 'application', applicationId: 'any' } as const]])(
+    'without a scope, of %j: those, the viewer, and _entities, which asks for each by itself',
+    async (boundary) => {
+      expect(await reachable(new Caller('nobody', boundary, []))).toEqual(
+        ['_entities', ...inStep, 'viewer'].sort(),
+      );
+    },
+  );
 });

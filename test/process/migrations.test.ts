@@ -32,8 +32,11 @@ test('the migrations lead to exactly the tables of the entities', async () => {
   const database = await openDatabase({ url, schema: databaseSchema });
   try {
     // PostgreSQL rewrites check constraints, so MikroORM always sees others and wants to replace them.
-    // What it would change must change nothing.
-    await database.pool.query(await database.orm.schema.getUpdateSchemaSQL({ wrap: false }));
+    // What it would change must change nothing. An identity it takes for a default, which it can't drop.
+    const update = await database.orm.schema.getUpdateSchemaSQL({ wrap: false });
+    await database.pool.query(
+      update.replace('alter table "audit_unsealed" alter column "position" drop default;', ''),
+    );
   } finally {
     await database.close();
   }
