@@ -4,7 +4,7 @@ import type { IRules } from 'graphql-shield';
 import type { Caller, Scope } from './caller/caller.ts';
 import { callerOf, type RequestContext } from './caller/context.ts';
 import { ApiError, forbidden } from './shared/errors.ts';
-import { assertMayRunSteps } from './signin/signin.access.ts';
+import { assertMayExplain, assertMayRunSteps } from './signin/signin.access.ts';
 import type { ApplicationRow, TenantRow } from './tenancy/rows.ts';
 import { assertMayReadApplications, assertMayReadTenants } from './tenancy/tenancy.access.ts';
 import type { TenantFilter } from './tenancy/tenancy.loader.ts';
@@ -116,6 +116,7 @@ export const permissionMap = ({ introspection }: PermissionOptions): PermissionM
     introspectMfaToken: allow,
     webhookEndpoints: managesWebhooks,
     webhookDeliveries: managesWebhooks,
+    explainMfa: when(assertMayExplain),
     auditEvents: withScope('audit:read'),
     _entities: authenticated,
     _service: readsSchema(introspection),
@@ -130,6 +131,7 @@ export const permissionMap = ({ introspection }: PermissionOptions): PermissionM
     updateApplicationMfaPolicy: withScope('mfa-policy:write'),
     updateTenantMfaPolicy: withScope('mfa-policy:write'),
     setTenantMfaPolicyOverride: withScope('mfa-policy:write'),
+    setTenantMfaPolicyOverrides: withScope('mfa-policy:write'),
     startMfa: when(assertMayRunSteps),
     enrollTotpAuthFactor: inStepOrSelf,
     verifyTotpAuthFactorChallenge: inStepOrSelf,
@@ -143,6 +145,9 @@ export const permissionMap = ({ introspection }: PermissionOptions): PermissionM
     rotateWebhookSecret: managesWebhooks,
     deleteWebhookEndpoint: managesWebhooks,
     replayWebhookDeliveries: managesWebhooks,
+    resetUserMfa: withScope('auth-factor:delete'),
+    exemptUserFromMfa: withScope('mfa-exemption:write'),
+    revokeMfaExemption: withScope('mfa-exemption:write'),
   },
   Application: {
     id: allow,
@@ -179,6 +184,7 @@ export const permissionMap = ({ introspection }: PermissionOptions): PermissionM
   TenantEdge: allow,
   ApplicationPayload: allow,
   TenantPayload: allow,
+  TenantsPayload: allow,
   DeletedPayload: allow,
   InvalidInput: allow,
   InvalidPolicy: allow,
@@ -193,6 +199,8 @@ export const permissionMap = ({ introspection }: PermissionOptions): PermissionM
   UserPayload: allow,
   MfaDecision: allow,
   MfaTokenInfo: allow,
+  MfaExplanation: allow,
+  ExplainedRule: allow,
   TotpEnrollment: allow,
   FactorVerified: allow,
   RecoveryCodeEnrollment: allow,

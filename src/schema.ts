@@ -18,6 +18,7 @@ import { assertRepresentations } from './shared/representations.ts';
 import { SignInResolver } from './signin/signin.resolver.ts';
 import { tenancyReferences } from './tenancy/tenancy.reference.ts';
 import { ApplicationTenantsResolver, TenancyResolver } from './tenancy/tenancy.resolver.ts';
+import { AdministrationResolver } from './user/administration.resolver.ts';
 import { userReferences } from './user/user.reference.ts';
 import { TenantUsersResolver, UserResolver, ViewerMfaResolver } from './user/user.resolver.ts';
 import { WebhookResolver } from './webhook/webhook.resolver.ts';
@@ -38,6 +39,7 @@ function typeGraphQlSchema(): GraphQLSchema {
       UserResolver,
       TenantUsersResolver,
       ViewerMfaResolver,
+      AdministrationResolver,
       SignInResolver,
     ],
     scalarsMap: [{ type: Date, scalar: DateTime }],

@@ -26,7 +26,9 @@ import * as limits from '../shared/limits.ts';
  */
 
 /** Lists that may be longer than others: "Mutation.field:path". */
-const longerLists: ReadonlyMap<string, number> = new Map([]);
+const longerLists: ReadonlyMap<string, number> = new Map([
+  ['Mutation.setTenantMfaPolicyOverrides:input.tenantIds', limits.bulkTenantsMax],
+]);
 
 type Fragments = ReadonlyMap<string, FragmentDefinitionNode>;
 

@@ -56,6 +56,14 @@ export function effectivePolicy({ application, override }: PolicyInputs): Effect
   };
 }
 
+/** Whether an override applies that was raised: its stored values are weaker than what applies. */
+export const isRaised = (effective: EffectivePolicyValues, { policy }: StoredOverride): boolean =>
+  effective.source === 'TENANT' &&
+  policy !== null &&
+  (policy.totpEnabled !== effective.totpEnabled ||
+    policy.enrollment !== effective.enrollment ||
+    policy.gracePeriodDays !== effective.gracePeriodDays);
+
 type Setting = keyof PolicyValues;
 
 /** A setting that stands in the way, and why. */

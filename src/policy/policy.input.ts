@@ -1,6 +1,6 @@
 import { Field, ID, InputType, Int } from 'type-graphql';
 import * as z from 'zod';
-import { gracePeriodDaysMax } from '../shared/limits.ts';
+import { bulkTenantsMax, gracePeriodDaysMax } from '../shared/limits.ts';
 import { issuer } from '../shared/text.ts';
 import { MfaEnrollment, type PolicyValues } from '../tenancy/policy-columns.ts';
 
@@ -82,6 +82,23 @@ export class SetTenantMfaPolicyOverrideInput {
   expectedVersion?: number | null;
 }
 
+@InputType({ description: 'The override toggle of many tenants of one application.' })
+export class SetTenantMfaPolicyOverridesInput {
+  @Field(() => [ID], {
+    description: '1 to 1,000 tenants of one application. One that is named twice counts once.',
+  })
+  tenantIds!: string[];
+
+  @Field(() => Boolean, { description: 'On or off, for all of them. Off keeps the values.' })
+  enabled!: boolean;
+
+  @Field(() => MfaPolicyInput, {
+    nullable: true,
+    description: "Settings to change in the same step, in each tenant's own values.",
+  })
+  policy?: MfaPolicyInput | null;
+}
+
 const gracePeriodDays = z
   .int()
   .min(0, { error: `must be 0 to ${gracePeriodDaysMax} days` })
@@ -99,6 +116,15 @@ const settings = z.object({
 export const policyWrite = z.object({
   policy: settings.nullish(),
   expectedVersion: z.int().min(0, { error: 'must be 0 or more' }).nullish(),
+});
+
+export const bulkWrite = z.object({
+  tenantIds: z
+    .array(z.string())
+    .min(1, { error: 'must name at least one tenant' })
+    .max(bulkTenantsMax, { error: `must name at most ${bulkTenantsMax} tenants` })
+    .transform((ids) => [...new Set(ids)]),
+  policy: settings.nullish(),
 });
 
 export type PolicyChange = z.infer<typeof settings>;

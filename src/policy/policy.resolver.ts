@@ -3,9 +3,11 @@ import type { RequestContext } from '../caller/context.ts';
 import type { ApplicationRow, TenantRow } from '../tenancy/rows.ts';
 import { tenantLoader } from '../tenancy/tenancy.loader.ts';
 import { Application, Tenant } from '../tenancy/tenancy.type.ts';
+import { setTenantMfaPolicyOverrides } from './bulk-toggle.service.ts';
 import { effectivePolicy } from './effective-policy.ts';
 import {
   SetTenantMfaPolicyOverrideInput,
+  SetTenantMfaPolicyOverridesInput,
   UpdateApplicationMfaPolicyInput,
   UpdateTenantMfaPolicyInput,
 } from './policy.input.ts';
@@ -15,6 +17,7 @@ import {
   MfaPolicy,
   MfaPolicyOverride,
   SetTenantMfaPolicyOverrideResult,
+  SetTenantMfaPolicyOverridesResult,
   UpdateApplicationMfaPolicyResult,
   UpdateTenantMfaPolicyResult,
 } from './policy.type.ts';
@@ -68,6 +71,18 @@ export class PolicyResolver {
     input: SetTenantMfaPolicyOverrideInput,
   ) {
     return policy.setTenantMfaPolicyOverride(context, input);
+  }
+
+  @Mutation(() => SetTenantMfaPolicyOverridesResult, {
+    description:
+      'The toggle for up to 1,000 tenants of one application, all or nothing, by the same rules as for one.',
+  })
+  setTenantMfaPolicyOverrides(
+    @Ctx() context: RequestContext,
+    @Arg('input', () => SetTenantMfaPolicyOverridesInput, { description: 'Which tenants, and on or off.' })
+    input: SetTenantMfaPolicyOverridesInput,
+  ) {
+    return setTenantMfaPolicyOverrides(context, input);
   }
 }
 

@@ -138,7 +138,7 @@ async function saveOverride(
 }
 
 /** One act may be two events: new values, and the toggle. */
-function overrideEvents(tenant: TenantRow, after: StoredOverride, policy: StoredPolicy): AuditEntry[] {
+export function overrideEvents(tenant: TenantRow, after: StoredOverride, policy: StoredPolicy): AuditEntry[] {
   const before = tenant.override;
   const about = { applicationId: tenant.applicationId, tenantId: tenant.id };
   const version = [before.policy?.version ?? 0, policy.version];

@@ -99,6 +99,21 @@ export class EffectivePolicy {
   version!: number;
 }
 
+@ObjectType({
+  simpleResolvers: true,
+  description: 'The tenants as they are now, in the order in which they were named.',
+})
+export class TenantsPayload {
+  @Field(() => [Tenant], {
+    description: 'The tenants as they are now, in the order in which they were named.',
+  })
+  tenants: TenantRow[];
+
+  constructor(tenants: TenantRow[]) {
+    this.tenants = tenants;
+  }
+}
+
 export const UpdateApplicationMfaPolicyResult = createUnionType({
   name: 'UpdateApplicationMfaPolicyResult',
   description: 'What updateApplicationMfaPolicy answers.',
@@ -113,4 +128,9 @@ export const SetTenantMfaPolicyOverrideResult = createUnionType({
   name: 'SetTenantMfaPolicyOverrideResult',
   description: 'What setTenantMfaPolicyOverride answers.',
   types: () => [TenantPayload, InvalidInput, InvalidPolicy, VersionConflict, NotFound] as const,
+});
+export const SetTenantMfaPolicyOverridesResult = createUnionType({
+  name: 'SetTenantMfaPolicyOverridesResult',
+  description: 'What setTenantMfaPolicyOverrides answers.',
+  types: () => [TenantsPayload, InvalidInput, InvalidPolicy, NotFound] as const,
 });

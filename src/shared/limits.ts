@@ -9,6 +9,10 @@ export const issuerCharsMax = 64;
 export const gracePeriodDaysMax = 365;
 export const givenIdCharsMax = 64;
 export const userIdCharsMax = 255;
+/** Why an administrator excuses or resets a user. */
+export const reasonCharsMax = 500;
+/** How far ahead an exemption may end (rules.md section 2). */
+export const exemptionDaysMax = 365;
 export const idempotencyKeyCharsMax = 255;
 /** How long an idempotency key is remembered (contract, Conventions). */
 export const idempotencyHours = 24;
@@ -16,6 +20,8 @@ export const idempotencyHours = 24;
 // --- what a request may ask (security.md GQL-1) -------------------------------------------------
 export const pageSizeMax = 100;
 export const listIdsMax = 200;
+/** Tenants that one call of the bulk toggle may name. */
+export const bulkTenantsMax = 1_000;
 export const representationsMax = 200;
 /** Bytes of a request body. */
 export const bodyBytesMax = 100 * 1024;

@@ -4,6 +4,7 @@ import {
   givenIdCharsMax,
   idempotencyKeyCharsMax,
   issuerCharsMax,
+  reasonCharsMax,
   userIdCharsMax,
 } from './limits.ts';
 
@@ -45,6 +46,11 @@ export const givenId = z.string().regex(givenIdPattern, {
 });
 
 export const idempotencyKey = printableText(1, idempotencyKeyCharsMax);
+
+export const userId = printableText(1, userIdCharsMax);
+
+/** Why an administrator did something to a user: kept and shown to others, so it must not be blank. */
+export const reason = z.string().trim().pipe(printableText(1, reasonCharsMax));
 
 /** Trimmed; blank and null mean none. No colon: it separates issuer and account in an otpauth label. */
 export const issuer = z

@@ -1,4 +1,9 @@
-import { dueAt, isExempt, isWithinGrace, type StateInputs } from '../user/mfa-state.ts';
+import { isDisabled } from '../factor/attempts.ts';
+import { type EffectivePolicyValues, isRaised } from '../policy/effective-policy.ts';
+import { enrollmentDueAt, isExempt, isWithinGrace, type StateInputs } from '../user/mfa-state.ts';
+import { enrolledFactor, type Subject } from '../user/subject.ts';
+import { stateInputs } from '../user/user-view.ts';
+import { details } from './detail.ts';
 
 export const MfaReason = {
   EXTERNAL_IDENTITY_PROVIDER: 'EXTERNAL_IDENTITY_PROVIDER',
@@ -26,12 +31,33 @@ export type StepPurpose = 'ENROLLMENT' | 'CHALLENGE';
 
 export interface DecisionInputs extends StateInputs {
   identityProvider: IdentityProvider;
+  policy: StateInputs['policy'] & Pick<EffectivePolicyValues, 'source' | 'version'>;
+  /** Whether the tenant's override is stricter here than its stored values, by the application's rule. */
+  isRaised: boolean;
+  /** The factor that `isEnrolled` speaks of. */
+  totp: { activatedAt: Date; isDisabled: boolean } | null;
+}
+
+/** What the decision about a subject is made from. */
+export function decisionInputs(subject: Subject, identityProvider: IdentityProvider): DecisionInputs {
+  const inputs = stateInputs(subject);
+  const factor = enrolledFactor(subject);
+  return {
+    ...inputs,
+    identityProvider,
+    isRaised: isRaised(inputs.policy, subject.tenant.override),
+    totp: factor
+      ? { activatedAt: factor.activatedAt, isDisabled: isDisabled(subject.user.totpFailures) }
+      : null,
+  };
 }
 
 /** One rule, as it was asked. */
 interface AskedRule {
   reason: MfaReason;
   matched: boolean;
+  /** What the rule saw, for an administrator; put into words only when asked for. */
+  detail(): string;
 }
 
 export interface Decision {
@@ -39,7 +65,7 @@ export interface Decision {
   reason: MfaReason;
   /** The step that is opened; null when there is nothing to do. */
   purpose: StepPurpose | null;
-  /** Only within the grace period. */
+  /** Only within the grace period; null where it has not begun, since the user was never asked. */
   enrollmentDueAt: Date | null;
   /** Every rule, in the order in which they are asked. The first that matched decided. */
   rules: AskedRule[];
@@ -53,7 +79,8 @@ interface Rule {
 }
 
 /**
- * The decision of a sign-in's MFA step: the first rule that matches.
+ * The decision of a sign-in's MFA step: the first rule that matches. `startMfa` acts on it,
+ * `explainMfa` tells it.
  *
  * 1. EXTERNAL_IDENTITY_PROVIDER: the user came through one, which enforces its own MFA.
  * 2. MFA_NOT_ENABLED: the effective policy has TOTP off.
@@ -115,9 +142,12 @@ export function decide(inputs: DecisionInputs, now: Date): Decision {
     status: rule.status,
     reason: rule.reason,
     purpose: rule.purpose,
-    enrollmentDueAt:
-      rule.reason === 'GRACE_PERIOD' ? dueAt(inputs.policy, inputs.user.enrollmentRequiredAt ?? now) : null,
-    rules: asked.map(({ rule: { reason }, matched }) => ({ reason, matched })),
+    enrollmentDueAt: rule.reason === 'GRACE_PERIOD' ? enrollmentDueAt(inputs, now) : null,
+    rules: asked.map(({ rule: { reason }, matched }) => ({
+      reason,
+      matched,
+      detail: () => details[reason](inputs, now),
+    })),
   };
 }
 

@@ -4,9 +4,9 @@ import { rowOf, sql } from '../db/sql.ts';
 import { InvalidMfaToken, MfaNotSatisfied } from '../factor/factor-error.type.ts';
 import { recoveryCode } from '../factor/recovery-code.ts';
 import { effectivePolicy } from '../policy/effective-policy.ts';
-import { recoveryCodeState, stateInputs, verifiableTypes } from '../user/user-view.ts';
+import { recoveryCodeState, verifiableTypes } from '../user/user-view.ts';
 import { signAssertion } from './assertion.ts';
-import { decide, type StepPurpose } from './decision.ts';
+import { decide, decisionInputs, type StepPurpose } from './decision.ts';
 import { isOpen, type OpenStep, openStep } from './session.ts';
 import { assertMayRunSteps } from './signin.access.ts';
 import { MfaCompleted, type MfaTokenInfo } from './signin.type.ts';
@@ -72,9 +72,9 @@ export async function finishStep(
  */
 function isSatisfied({ subject, step }: OpenStep, now: Date): boolean {
   if (step.satisfiedBy === null) return false;
-  const inputs = stateInputs(subject);
-  if (step.satisfiedBy === recoveryCode.amr && !recoveryCode.isAllowedBy(inputs.policy)) return false;
-  return decide({ ...inputs, identityProvider: 'LOCAL' }, now).reason === 'ENROLLED';
+  const policy = effectivePolicy(subject.tenant);
+  if (step.satisfiedBy === recoveryCode.amr && !recoveryCode.isAllowedBy(policy)) return false;
+  return decide(decisionInputs(subject, 'LOCAL'), now).reason === 'ENROLLED';
 }
 
 /** What a token stands for; null for one that is unknown, expired, finished or foreign. */

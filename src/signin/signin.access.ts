@@ -8,3 +8,12 @@ export function assertMayRunSteps(caller: Caller): void {
     throw forbidden('This needs a bearer token that is bound to one application.');
   }
 }
+
+/** Whoever runs the steps may ask why, and whoever reads users. @throws FORBIDDEN */
+export function assertMayExplain(caller: Caller): void {
+  if (caller.may('auth-factor:read')) return;
+  if (!caller.may('mfa-workflow:execute')) {
+    throw forbidden('This needs the scope auth-factor:read or mfa-workflow:execute.');
+  }
+  assertMayRunSteps(caller);
+}

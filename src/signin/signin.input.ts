@@ -1,7 +1,7 @@
 import { Field, ID, InputType } from 'type-graphql';
 import * as z from 'zod';
-import { accountNameCharsMax, redirectUrlCharsMax, userIdCharsMax } from '../shared/limits.ts';
-import { idempotencyKey, printableText } from '../shared/text.ts';
+import { accountNameCharsMax, redirectUrlCharsMax } from '../shared/limits.ts';
+import { idempotencyKey, printableText, userId } from '../shared/text.ts';
 import { IdentityProvider } from './decision.ts';
 import { MfaTrigger } from './signin.type.ts';
 
@@ -104,7 +104,7 @@ const isUrlOf = (origin: string, text: string): boolean =>
 /** @param redirectOrigins origins that redirectUrl may have */
 export const startOf = (redirectOrigins: readonly string[]) =>
   z.object({
-    userId: printableText(1, userIdCharsMax),
+    userId,
     accountName: printableText(1, accountNameCharsMax),
     redirectUrl: printableText(1, redirectUrlCharsMax)
       .refine((text) => redirectOrigins.some((origin) => isUrlOf(origin, text)), {

@@ -1,6 +1,9 @@
-import { Arg, Ctx, Mutation, Query, Resolver } from 'type-graphql';
+import { Arg, Ctx, ID, Mutation, Query, Resolver } from 'type-graphql';
 import type { RequestContext } from '../caller/context.ts';
+import { IdentityProvider } from './decision.ts';
 import { enrollRecoveryCode, enrollTotp } from './enroll.service.ts';
+import { explainMfa } from './explain.service.ts';
+import { MfaExplanation } from './explanation.type.ts';
 import { finishStep, introspect } from './finish.service.ts';
 import {
   EnrollRecoveryCodeAuthFactorInput,
@@ -34,6 +37,24 @@ export class SignInResolver {
     @Arg('mfaToken', () => String, { description: 'The token of the step.' }) mfaToken: string,
   ) {
     return introspect(context, mfaToken);
+  }
+
+  @Query(() => MfaExplanation, {
+    nullable: true,
+    description:
+      'What startMfa would decide for a user now, and what each rule saw; null when the caller sees no such tenant. A user never seen is answered from the policy. Nothing is written.',
+  })
+  explainMfa(
+    @Ctx() context: RequestContext,
+    @Arg('tenantId', () => ID, { description: 'The tenant of the user.' }) tenantId: string,
+    @Arg('userId', () => ID, { description: 'The user.' }) userId: string,
+    @Arg('identityProvider', () => IdentityProvider, {
+      defaultValue: 'LOCAL',
+      description: 'Where the first factor of the sign-in would be checked.',
+    })
+    identityProvider: IdentityProvider,
+  ): Promise<MfaExplanation | null> {
+    return explainMfa(context, tenantId, userId, identityProvider);
   }
 
   @Mutation(() => StartMfaResult, {

@@ -8,10 +8,10 @@ import { isId } from '../shared/text.ts';
 import { InvalidInput, NotFound, parseInput } from '../shared/user-error.type.ts';
 import { dueAt } from '../user/mfa-state.ts';
 import { readSubject, type Subject } from '../user/subject.ts';
-import { stateInputs } from '../user/user-view.ts';
 import {
   type Decision,
   decide,
+  decisionInputs,
   type MfaReason,
   type MfaStatus,
   requiresEnrollment,
@@ -69,8 +69,8 @@ export async function startMfa(
     return isFirst ? new NotFound('tenant') : repeat(context, input, key);
   }
 
-  const inputs = stateInputs(subject);
-  const decision = decide({ ...inputs, identityProvider: input.identityProvider }, now);
+  const inputs = decisionInputs(subject, input.identityProvider);
+  const decision = decide(inputs, now);
   const step = decision.purpose && newStep(context, subject.tenant.id, decision.purpose);
   const kept: KeptDecision = {
     status: decision.status,

@@ -67,6 +67,30 @@ export async function lockTenant(em: EntityManager, caller: Caller, id: string):
   return rows[0] ? toTenant(rows[0]) : null;
 }
 
+/**
+ * Reads tenants, in the order of their ids, and keeps their rows locked until the transaction ends.
+ * Everybody takes locks in one order, so calls that overlap take turns and never wait in a circle:
+ * applications first, as whoever deletes one does, then tenants by their id.
+ */
+export async function lockTenants(
+  em: EntityManager,
+  caller: Caller,
+  ids: readonly string[],
+): Promise<TenantRow[]> {
+  const possible = ids.filter(isId);
+  await rowsOf(
+    em,
+    sql`select a.id from applications a
+      where a.id in (select t.application_id from tenants t where t.id = ${anyOf(possible)} and ${caller.tenantsInBoundary('t')})
+      order by a.id for key share`,
+  );
+  const rows = await rowsOf(
+    em,
+    sql<TenantColumns>`${tenantsById(caller, possible)} order by t.id for update of t`,
+  );
+  return rows.map(toTenant);
+}
+
 /** Reads one application that lies inside the boundary as a whole, and keeps its row locked. */
 export async function lockApplication(
   em: EntityManager,

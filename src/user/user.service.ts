@@ -1,10 +1,11 @@
 import { auditParts } from '../audit/audit.service.ts';
 import { answer, callerOf, type RequestContext, transaction } from '../caller/context.ts';
-import { partsOf, type RawBuilder, rowOf, sql } from '../db/sql.ts';
+import { partsOf, rowOf, sql } from '../db/sql.ts';
 import { type InvalidCode, StepUpRequired, type TooManyAttempts } from '../factor/factor-error.type.ts';
 import type { AuthFactorType } from '../factor/rows.ts';
 import { totp } from '../factor/totp.ts';
 import { NotFound } from '../shared/user-error.type.ts';
+import { clearedMfa, noFailures, noRecoveryFailures } from './clearing.ts';
 import { type Effects, tryCode } from './code-check.ts';
 import { isPending, lockUser, readSubject, type Subject } from './subject.ts';
 import { assertMayDeleteFactors, isSelf } from './user.access.ts';
@@ -92,7 +93,6 @@ function deletion(
       }),
     };
   }
-  const noRecoveryFailures = sql`recovery_failures = 0, recovery_locked_until = null`;
   if (factor.type === 'RECOVERY_CODE') {
     return {
       events,
@@ -106,25 +106,11 @@ function deletion(
     events,
     removesFactor: true,
     // A code that is accepted clears the counters of its kind by itself.
-    onUser: byCode
-      ? noRecoveryFailures
-      : sql`${noRecoveryFailures}, totp_failures = 0, totp_locked_until = null`,
+    onUser: byCode ? noRecoveryFailures : noFailures,
     statements: (allowed) =>
       clearedMfa(ofUser, clock.now(), byCode ? sql`type <> 'TOTP'` : sql`true`, allowed),
   };
 }
-
-/** All that a user has of MFA: factors, what was begun, open steps. */
-const clearedMfa = (
-  ofUser: RawBuilder<unknown>,
-  now: Date,
-  factors: RawBuilder<unknown>,
-  allowed: RawBuilder<unknown>,
-) => ({
-  removed: sql`delete from auth_factors where ${ofUser} and ${factors} and ${allowed} returning 1`,
-  pending_gone: sql`delete from pending_auth_factors where ${ofUser} and ${allowed}`,
-  steps_ended: sql`update mfa_steps set ended_at = ${now} where ${ofUser} and finished_at is null and ended_at is null and ${allowed}`,
-});
 
 /**
  * Carries a deletion out by the right of the caller. The user's row is locked before: what was begun

@@ -33,6 +33,9 @@ export interface Ground {
   subject: string;
 }
 
+/** Known in every tenant of the ground. */
+export const knownUser = 'known';
+
 export async function makeGround(server: TestServer): Promise<Ground> {
   const search = `ground ${crypto.randomUUID()}`;
   const [own, foreign] = await Promise.all([
@@ -43,6 +46,10 @@ export async function makeGround(server: TestServer): Promise<Ground> {
   const endpointOf = async ({ applicationId }: { applicationId: string }) =>
     (await createEndpoint({ admin }, { applicationId, url: 'https://hooks.example.com/' })).endpointId;
   const [ownEndpoint, foreignEndpoint] = [await endpointOf(own), await endpointOf(foreign)];
+  await server.database.pool.query(
+    'insert into users (tenant_id, id, created_at) select id, $2, now() from unnest($1::text[]) as id',
+    [[...own.tenantIds, ...foreign.tenantIds], knownUser],
+  );
   const target = (applicationId: string, n: number, endpointId: string): Target => ({
     applicationId,
     tenantId: `${applicationId}.t${n}`,

@@ -1,6 +1,6 @@
 import { expect } from '@jest/globals';
 import type { Scope } from '../../src/caller/caller.ts';
-import type { Ground, Kind, Place, Target } from './callers.ts';
+import { type Ground, type Kind, knownUser, type Place, type Target } from './callers.ts';
 
 /*
  * What every operation asks of its caller, as rules.md section 3 says it. The matrix is generated
@@ -14,6 +14,8 @@ export interface Operation {
   variables(target: Target, ground: Ground): object;
   /** Without it: FORBIDDEN. None: any token will do. */
   scope?: Scope;
+  /** Another scope that will do, to callers of one kind of boundary. */
+  orScope?: { scope: Scope; only: Kind };
   /** Also allowed without the scope, to callers of a tenant. */
   openToTenants?: true;
   /** Other boundaries: FORBIDDEN. */
@@ -56,6 +58,23 @@ function mutation(field: string, thing: 'application' | 'tenant' | 'id'): string
   return `mutation ($input: ${inputType(field)}!) {
     result: ${field}(input: $input) { __typename ${part} ... on UserError { code message } }
   }`;
+}
+
+/** What administrators do to a user. */
+function administration(name: string, scope: Scope, input: () => object): Operation {
+  return {
+    name,
+    document: `mutation ($input: ${name[0]?.toUpperCase()}${name.slice(1)}Input!) {
+      result: ${name}(input: $input) {
+        __typename ... on UserPayload { user { tenantId } } ... on UserError { code message }
+      }
+    }`,
+    variables: ({ tenantId }) => ({ input: { tenantId, userId: knownUser, ...input() } }),
+    scope,
+    about: 'tenant',
+    inside: ({ tenantId }) => payload('UserPayload', { user: { tenantId } }),
+    outside: notFound,
+  };
 }
 
 const entity = (type: 'Application' | 'Tenant', idOf: (target: Target) => string) => ({
@@ -223,6 +242,37 @@ export const operations: readonly Operation[] = [
     inside: ofTenant,
     outside: notFound,
   },
+  {
+    name: 'setTenantMfaPolicyOverrides',
+    document: `mutation ($input: SetTenantMfaPolicyOverridesInput!) {
+      result: setTenantMfaPolicyOverrides(input: $input) {
+        __typename ... on TenantsPayload { tenants { id } } ... on UserError { code message }
+      }
+    }`,
+    variables: ({ tenantId }) => ({ input: { tenantIds: [tenantId], enabled: true } }),
+    scope: 'mfa-policy:write',
+    about: 'tenant',
+    inside: ({ tenantId }) => payload('TenantsPayload', { tenants: [{ id: tenantId }] }),
+    outside: notFound,
+  },
+  {
+    name: 'explainMfa',
+    document: `query ($tenantId: ID!) {
+      result: explainMfa(tenantId: $tenantId, userId: "somebody") { effectivePolicy { tenant { id displayName } } }
+    }`,
+    variables: ({ tenantId }) => ({ tenantId }),
+    scope: 'auth-factor:read',
+    orScope: { scope: 'mfa-workflow:execute', only: 'application' },
+    about: 'tenant',
+    inside: ({ tenantId }) => ({ effectivePolicy: { tenant: { id: tenantId } } }),
+    outside: null,
+  },
+  administration('exemptUserFromMfa', 'mfa-exemption:write', () => ({
+    until: new Date(Date.now() + 3_600_000).toISOString(),
+    reason: 'asked by the matrix',
+  })),
+  administration('revokeMfaExemption', 'mfa-exemption:write', () => ({})),
+  administration('resetUserMfa', 'auth-factor:delete', () => ({ reason: 'asked by the matrix' })),
   {
     name: 'user',
     document: 'query ($id: ID!, $tenantId: ID!) { result: user(id: $id, tenantId: $tenantId) { tenantId } }',
@@ -398,14 +448,16 @@ export type Outcome = 'UNAUTHENTICATED' | 'FORBIDDEN' | 'inside' | 'outside';
 
 /** What the rules say of a call. */
 export function outcomeOf(
-  { scope, openToTenants, openToTokens, only, notForTenants, about }: Operation,
+  { scope, orScope, openToTenants, openToTokens, only, notForTenants, about }: Operation,
   kind: Kind,
   granted: readonly Scope[],
   place: Place,
 ): Outcome {
   if (openToTokens) return 'inside';
   if (kind === 'none') return 'UNAUTHENTICATED';
-  const mayAtAll = scope === undefined || granted.includes(scope) || (openToTenants && kind === 'tenant');
+  const mayOtherwise = orScope !== undefined && kind === orScope.only && granted.includes(orScope.scope);
+  const mayAtAll =
+    scope === undefined || granted.includes(scope) || mayOtherwise || (openToTenants && kind === 'tenant');
   if (!mayAtAll || (only !== undefined && kind !== only)) return 'FORBIDDEN';
   if (notForTenants && kind === 'tenant') return 'FORBIDDEN';
   if (about === 'nothing') return 'inside';

@@ -1,5 +1,5 @@
 import type { Scope } from '../../src/caller/caller.ts';
-import type { Ground, Kind } from './callers.ts';
+import { type Ground, type Kind, knownUser } from './callers.ts';
 
 /*
  * The ways to an application and to a tenant. A new field or operation that leads to one of the two
@@ -29,7 +29,7 @@ type Begin = Omit<Path, 'answered' | 'ask' | 'pick' | 'name'> & {
 /** A path written with dots; a member in angle brackets is a condition on the type. */
 function path(way: string, { variables, types, ...rest }: Begin, answered?: true): Path {
   const steps = way.split(' > ');
-  const isMutation = /^(create|update|set)/.test(way);
+  const isMutation = /^(create|update|set|exempt|revoke|reset)/.test(way);
   return {
     name: way.replaceAll(/\(.*?\)|\.{3} on (\w+Payload > )?/g, '').replaceAll(' > ', '.'),
     ...rest,
@@ -128,9 +128,34 @@ const setTenantMfaPolicyOverride = mutation(
   ({ own }) => ({ tenantId: own.tenantId, enabled: false }),
 );
 
+const setTenantMfaPolicyOverrides = mutation(
+  'SetTenantMfaPolicyOverridesInput',
+  'mfa-policy:write',
+  everywhere,
+  ({ own }) => ({ tenantIds: [own.tenantId], enabled: false }),
+);
+const explainMfa: Begin = {
+  scope: 'auth-factor:read',
+  kinds: everywhere,
+  types: '$id: ID!',
+  variables: ({ own }) => ({ id: own.tenantId }),
+};
+const user = ({ own }: Ground) => ({ tenantId: own.tenantId, userId: knownUser });
+const exemptUserFromMfa = mutation('ExemptUserFromMfaInput', 'mfa-exemption:write', everywhere, (ground) => ({
+  ...user(ground),
+  until: new Date(Date.now() + 3_600_000).toISOString(),
+  reason: 'on the way',
+}));
+const revokeMfaExemption = mutation('RevokeMfaExemptionInput', 'mfa-exemption:write', everywhere, user);
+const resetUserMfa = mutation('ResetUserMfaInput', 'auth-factor:delete', everywhere, (ground) => ({
+  ...user(ground),
+  reason: 'on the way',
+}));
+
 const byInput = '(input: $input)';
 const theApplication = `... on ApplicationPayload > application`;
 const theTenant = `... on TenantPayload > tenant`;
+const itsTenant = '... on UserPayload > user > mfa > tenant';
 const page = 'tenants(first: 1) > nodes';
 
 export const applicationPaths: readonly Path[] = [
@@ -184,4 +209,13 @@ export const tenantPaths: readonly Path[] = [
     setTenantMfaPolicyOverride,
     true,
   ),
+  path(
+    `setTenantMfaPolicyOverrides${byInput} > ... on TenantsPayload > tenants`,
+    setTenantMfaPolicyOverrides,
+    true,
+  ),
+  path(`explainMfa(tenantId: $id, userId: "${knownUser}") > effectivePolicy > tenant`, explainMfa),
+  path(`exemptUserFromMfa${byInput} > ${itsTenant}`, exemptUserFromMfa),
+  path(`revokeMfaExemption${byInput} > ${itsTenant}`, revokeMfaExemption),
+  path(`resetUserMfa${byInput} > ${itsTenant}`, resetUserMfa),
 ];

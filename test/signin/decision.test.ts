@@ -22,7 +22,16 @@ type Case = Partial<DecisionInputs['policy'] & DecisionInputs['user']> &
 const inputsOf = ({ identityProvider = 'LOCAL', isEnrolled = false, ...given }: Case): DecisionInputs => ({
   identityProvider,
   isEnrolled,
-  policy: { mfaEnabled: true, enrollment: 'REQUIRED', gracePeriodDays: 0, ...given },
+  totp: isEnrolled ? { activatedAt: inDays(-1), isDisabled: false } : null,
+  isRaised: false,
+  policy: {
+    mfaEnabled: true,
+    enrollment: 'REQUIRED',
+    gracePeriodDays: 0,
+    source: 'APPLICATION',
+    version: 1,
+    ...given,
+  },
   user: { enrollmentRequiredAt: null, firstEnrolledAt: null, exemption: null, ...given },
 });
 
@@ -59,7 +68,7 @@ describe('the decision', () => {
     const both = inputsOf({ ...causes[first], ...causes[second] });
     const { reason, rules } = decide(both, now);
     expect(reason).toBe(first);
-    expect(rules).toContainEqual({ reason: second, matched: true });
+    expect(rules).toContainEqual(expect.objectContaining({ reason: second, matched: true }));
   });
 
   test.each<[string, Case, MfaReason]>([
@@ -104,20 +113,26 @@ describe('the decision', () => {
 });
 
 const days = fc.integer({ min: -800, max: 800 }).map((n) => inDays(n / 2));
-const anyInputs: fc.Arbitrary<DecisionInputs> = fc.record({
-  identityProvider: fc.constantFrom('LOCAL', 'LOCAL', 'LOCAL', 'EXTERNAL'),
-  isEnrolled: fc.boolean(),
-  policy: fc.record({
-    mfaEnabled: fc.constantFrom(true, true, true, false),
-    enrollment: fc.constantFrom('REQUIRED', 'REQUIRED', 'OPTIONAL'),
-    gracePeriodDays: fc.oneof(fc.constant(0), fc.integer({ min: 0, max: 365 })),
-  }),
-  user: fc.record({
-    enrollmentRequiredAt: fc.option(days),
-    firstEnrolledAt: fc.option(days),
-    exemption: fc.option(days.map((until) => ({ until, reason: 'r', grantedBy: 'g' }))),
-  }),
-});
+const anyFactor = fc.option(fc.record({ activatedAt: days, isDisabled: fc.boolean() }));
+const anyInputs: fc.Arbitrary<DecisionInputs> = fc
+  .record({
+    identityProvider: fc.constantFrom('LOCAL', 'LOCAL', 'LOCAL', 'EXTERNAL'),
+    totp: anyFactor,
+    isRaised: fc.boolean(),
+    policy: fc.record({
+      mfaEnabled: fc.constantFrom(true, true, true, false),
+      enrollment: fc.constantFrom('REQUIRED', 'REQUIRED', 'OPTIONAL'),
+      gracePeriodDays: fc.oneof(fc.constant(0), fc.integer({ min: 0, max: 365 })),
+      source: fc.constantFrom('TENANT', 'APPLICATION'),
+      version: fc.integer({ min: 1, max: 9 }),
+    }),
+    user: fc.record({
+      enrollmentRequiredAt: fc.option(days),
+      firstEnrolledAt: fc.option(days),
+      exemption: fc.option(days.map((until) => ({ until, reason: 'r', grantedBy: 'g' }))),
+    }),
+  })
+  .map((inputs) => ({ ...inputs, isEnrolled: inputs.totp !== null }));
 /** Enough to meet every rule in most combinations. */
 const runs = { numRuns: 2_000 };
 
@@ -207,17 +222,27 @@ describe('whatever is known of a user', () => {
     );
   });
 
-  test('a due date is told within grace only, lies ahead, and is that of the state', () => {
+  test('a due date is told within a grace that has begun only, lies ahead, and is that of the state', () => {
     fc.assert(
       fc.property(anyInputs, (inputs) => {
         const decision = decide(inputs, now);
-        expect(decision.enrollmentDueAt !== null).toBe(decision.reason === 'GRACE_PERIOD');
+        const isAsked = inputs.user.enrollmentRequiredAt !== null;
+        expect(decision.enrollmentDueAt !== null).toBe(decision.reason === 'GRACE_PERIOD' && isAsked);
         if (decision.enrollmentDueAt === null) return;
         expect(decision.enrollmentDueAt.getTime()).toBeGreaterThan(now.getTime());
-        const { enrollmentRequiredAt } = inputs.user;
-        expect(enrollmentDueAt(inputs, now)).toEqual(
-          enrollmentRequiredAt === null ? null : decision.enrollmentDueAt,
-        );
+        expect(enrollmentDueAt(inputs, now)).toEqual(decision.enrollmentDueAt);
+      }),
+      runs,
+    );
+  });
+
+  test('every rule says what it saw, in one sentence', () => {
+    fc.assert(
+      fc.property(anyInputs, (inputs) => {
+        for (const { detail } of decide(inputs, now).rules) {
+          expect(detail()).toMatch(/^[A-Z][^\n]{20,400}\.$/);
+          expect(detail()).not.toMatch(/undefined|null|NaN|\[object/);
+        }
       }),
       runs,
     );

@@ -2,6 +2,8 @@ import { createHash } from 'node:crypto';
 import {
   DeleteAuthFactorDocument,
   EnrollRecoveryCodeDocument,
+  ExplainDocument,
+  type ExplainQueryVariables,
   IntrospectDocument,
   UpdateApplicationMfaPolicyDocument,
   VerifyRecoveryCodeDocument,
@@ -82,6 +84,18 @@ export async function newRecoveryCode(
 export async function introspect(caller: TestCaller, mfaToken: string) {
   const { data } = await caller.call(IntrospectDocument, { mfaToken });
   return data.introspectMfaToken;
+}
+
+/** What explainMfa says of a user of the world's tenant. */
+export async function explain(
+  caller: TestCaller,
+  { tenantId }: Pick<SignInWorld, 'tenantId'>,
+  userId: string,
+  identityProvider?: ExplainQueryVariables['identityProvider'],
+) {
+  const { data, errors } = await caller.call(ExplainDocument, { tenantId, userId, identityProvider });
+  if (data === null) throw new Error(JSON.stringify(errors));
+  return data.explainMfa;
 }
 
 /** Enrolls a user by a sign-in of its own, whatever other steps are open. @returns the new secret */
