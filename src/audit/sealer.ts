@@ -51,7 +51,7 @@ const unsealedChains = (em: EntityManager): Promise<Chain[]> =>
  * Takes what is queued of a chain and appends one seal over it, in one statement. The chain's head is
  * read by the statement that moves it, so it is the newest even where another server was faster.
  */
-export async function sealChain(
+async function sealChain(
   em: EntityManager,
   clock: Clock,
   { tenantId, applicationId }: Chain,

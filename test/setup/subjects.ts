@@ -1,9 +1,8 @@
 import type { Database } from '../../src/db/connection.ts';
 import { rowsOf, sql } from '../../src/db/sql.ts';
-import { decide, type MfaStatus } from '../../src/signin/decision.ts';
+import { decide, decisionInputs, type MfaStatus } from '../../src/signin/decision.ts';
 import { type MfaState, mfaState } from '../../src/user/mfa-state.ts';
 import { type SubjectColumns, subjectColumns, toSubject } from '../../src/user/subject.ts';
-import { stateInputs } from '../../src/user/user-view.ts';
 
 /** A user of an application, with what the pure rules say of it. */
 export interface JudgedUser {
@@ -28,12 +27,12 @@ export async function judgedUsers(
   );
   return rows.map((row) => {
     const subject = toSubject(row);
-    const inputs = stateInputs(subject);
+    const inputs = decisionInputs(subject, 'LOCAL');
     return {
       tenantId: subject.tenant.id,
       userId: subject.userId,
       state: mfaState(inputs, now),
-      status: decide({ ...inputs, identityProvider: 'LOCAL' }, now).status,
+      status: decide(inputs, now).status,
     };
   });
 }
