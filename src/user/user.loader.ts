@@ -1,11 +1,12 @@
 import DataLoader from 'dataloader';
 import { callerOf, type RequestContext } from '../caller/context.ts';
 import { rowOf, rowsOf, sql } from '../db/sql.ts';
-import { effectivePolicy } from '../policy/effective-policy.ts';
+import { effectivePolicySql } from '../policy/effective-policy-sql.ts';
 import { type Connection, type PageArgs, toConnection } from '../shared/connection.ts';
 import { isId, isUserId } from '../shared/text.ts';
 import type { TenantRow } from '../tenancy/rows.ts';
 import type { MfaState } from './mfa-state.ts';
+import { mfaStateSql, usersWithFactor } from './mfa-state-sql.ts';
 import { type Subject, type SubjectColumns, subjectColumns, toSubject } from './subject.ts';
 import type { UserRow } from './user.type.ts';
 
@@ -76,13 +77,15 @@ export async function userPage(
 ): Promise<Connection<UserRow>> {
   const now = clock.now();
   const [after] = page.after ?? [null];
-  const inState = state == null ? sql`true` : sql`${stateSql(tenant, now)} = ${state}`;
+  const users = sql`${usersWithFactor}
+    join tenants t on t.id = x.tenant_id join applications a on a.id = t.application_id
+    cross join lateral (${effectivePolicySql('t', 'a')}) p
+    where x.tenant_id = ${tenant.id} and ${state == null ? sql`true` : sql`${mfaStateSql('p.', now)} = ${state}`}`;
   const rows = await rowsOf(
     em,
     sql<SubjectColumns>`
       select ${subjectColumns(sql`x.id`, now)}
-      from users x join tenants t on t.id = x.tenant_id join applications a on a.id = t.application_id
-      where x.tenant_id = ${tenant.id} and ${inState} and (${after}::text is null or x.id > ${after}::text collate "C")
+      from ${users} and (${after}::text is null or x.id > ${after}::text collate "C")
       order by x.id limit ${page.first + 1}`,
   );
   return toConnection(
@@ -90,26 +93,8 @@ export async function userPage(
     page.first,
     ({ id }) => [id],
     async () => {
-      const row = await rowOf(
-        em,
-        sql<{
-          count: number;
-        }>`select count(*)::int as count from users x where x.tenant_id = ${tenant.id} and ${inState}`,
-      );
+      const row = await rowOf(em, sql<{ count: number }>`select count(*)::int as count from ${users}`);
       return row?.count ?? 0;
     },
   );
-}
-
-/** mfaState() in SQL, for the users `x` of one tenant; a test holds the two against each other. */
-function stateSql(tenant: TenantRow, now: Date) {
-  const policy = effectivePolicy(tenant);
-  if (!policy.mfaEnabled) return sql`'DISABLED'`;
-  return sql`case
-    when exists (select from auth_factors f where f.tenant_id = x.tenant_id and f.user_id = x.id and f.type = 'TOTP') then 'ENROLLED'
-    when x.exempt_until > ${now} then 'EXEMPT'
-    when ${policy.enrollment}::text = 'OPTIONAL' then 'OPTIONAL'
-    when x.first_enrolled_at is null
-      and coalesce(x.enrollment_required_at, ${now}) + ${policy.gracePeriodDays}::int * interval '24 hours' > ${now} then 'PENDING'
-    else 'OVERDUE' end`;
 }
