@@ -21,3 +21,11 @@ export function assertActsForUser(caller: Caller): void {
     throw forbidden('This needs an mfaToken, or the bearer token of a signed-in user.');
   }
 }
+
+/** A tenant's caller reads its own statistics, not those of its neighbours together. @throws FORBIDDEN */
+export function assertMayReadApplicationStats(caller: Caller): void {
+  caller.assertMay('auth-factor:read');
+  if (caller.boundary.kind === 'tenant') {
+    throw forbidden('The statistics of an application are not for callers bound to one tenant.');
+  }
+}
