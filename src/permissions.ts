@@ -8,7 +8,12 @@ import { assertMayExplain, assertMayRunSteps } from './signin/signin.access.ts';
 import type { ApplicationRow, TenantRow } from './tenancy/rows.ts';
 import { assertMayReadApplications, assertMayReadTenants } from './tenancy/tenancy.access.ts';
 import type { TenantFilter } from './tenancy/tenancy.loader.ts';
-import { assertActsForUser, assertMayDeleteFactors, assertMayReadUser } from './user/user.access.ts';
+import {
+  assertActsForUser,
+  assertMayDeleteFactors,
+  assertMayReadApplicationStats,
+  assertMayReadUser,
+} from './user/user.access.ts';
 import type { UserRow } from './user/user.type.ts';
 import { assertMayManageWebhooks } from './webhook/webhook.access.ts';
 
@@ -114,6 +119,8 @@ export const permissionMap = ({ introspection }: PermissionOptions): PermissionM
     effectivePolicy: when(assertMayReadTenants),
     user: readsUser,
     introspectMfaToken: allow,
+    previewApplicationMfaPolicy: withScope('mfa-policy:read'),
+    previewTenantMfaPolicy: withScope('mfa-policy:read'),
     webhookEndpoints: managesWebhooks,
     webhookDeliveries: managesWebhooks,
     explainMfa: when(assertMayExplain),
@@ -155,6 +162,7 @@ export const permissionMap = ({ introspection }: PermissionOptions): PermissionM
     overrideRule: answeredOr('mfa-policy:read'),
     mfaPolicy: answeredOr('mfa-policy:read'),
     tenants: readsTenants,
+    mfaStats: when(assertMayReadApplicationStats),
   },
   Tenant: {
     id: allow,
@@ -163,6 +171,7 @@ export const permissionMap = ({ introspection }: PermissionOptions): PermissionM
     mfaPolicyOverride: answeredOr('mfa-policy:read'),
     effectivePolicy: readsEffectivePolicy,
     users: withScope('auth-factor:read'),
+    mfaStats: withScope('auth-factor:read'),
   },
   User: {
     id: allow,
@@ -174,6 +183,8 @@ export const permissionMap = ({ introspection }: PermissionOptions): PermissionM
   MfaPolicy: allow,
   MfaPolicyOverride: allow,
   EffectivePolicy: allow,
+  MfaStats: allow,
+  PolicyChangePreview: allow,
   PageInfo: allow,
   AuditEvent: allow,
   AuditEventConnection: allow,

@@ -13,12 +13,14 @@ import { AuditResolver } from './audit/audit.resolver.ts';
 import { recordDenials } from './audit/denials.ts';
 import { guarded, guardedFields, type PermissionOptions, permissionMap } from './permissions.ts';
 import { ApplicationPolicyResolver, PolicyResolver, TenantPolicyResolver } from './policy/policy.resolver.ts';
+import { PreviewResolver } from './preview/preview.resolver.ts';
 import { DateTime } from './shared/date-time.ts';
 import { assertRepresentations } from './shared/representations.ts';
 import { SignInResolver } from './signin/signin.resolver.ts';
 import { tenancyReferences } from './tenancy/tenancy.reference.ts';
 import { ApplicationTenantsResolver, TenancyResolver } from './tenancy/tenancy.resolver.ts';
 import { AdministrationResolver } from './user/administration.resolver.ts';
+import { ApplicationStatsResolver, TenantStatsResolver } from './user/mfa-stats.resolver.ts';
 import { userReferences } from './user/user.reference.ts';
 import { TenantUsersResolver, UserResolver, ViewerMfaResolver } from './user/user.resolver.ts';
 import { WebhookResolver } from './webhook/webhook.resolver.ts';
@@ -40,6 +42,9 @@ function typeGraphQlSchema(): GraphQLSchema {
       TenantUsersResolver,
       ViewerMfaResolver,
       AdministrationResolver,
+      ApplicationStatsResolver,
+      TenantStatsResolver,
+      PreviewResolver,
       SignInResolver,
     ],
     scalarsMap: [{ type: Date, scalar: DateTime }],

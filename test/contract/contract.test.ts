@@ -9,12 +9,7 @@ import { descriptionsOf, factsOf, ownFactsOf, reachable, readSdl, requiredOf } f
  * What of the contract later stages add, with every type that only these fields lead to.
  * An entry that is served already fails the test: this list only ever gets shorter.
  */
-const notYetServed: readonly string[] = [
-  'Application.mfaStats',
-  'Tenant.mfaStats',
-  'Query.previewApplicationMfaPolicy',
-  'Query.previewTenantMfaPolicy',
-];
+const notYetServed: readonly string[] = [];
 
 const read = (name: string) => readFile(new URL(`../../schema/${name}`, import.meta.url), 'utf8');
 const contract = readSdl(await read('contract.graphql'));

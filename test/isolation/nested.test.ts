@@ -29,7 +29,12 @@ beforeAll(async () => {
 afterAll(() => server.stop());
 
 /** Who reads a field of a neighbouring object. */
-type Reader = 'everyone' | 'factor reader' | 'policy reader' | 'policy reader or user of the tenant';
+type Reader =
+  | 'everyone'
+  | 'factor reader'
+  | 'factor reader over tenants'
+  | 'policy reader'
+  | 'policy reader or user of the tenant';
 
 interface FieldRule {
   selection: string;
@@ -49,6 +54,7 @@ const applicationFields: Record<string, FieldRule> = {
     reader: 'policy reader',
     evenWhenAnswered: true,
   },
+  mfaStats: { selection: 'mfaStats { users }', reader: 'factor reader over tenants' },
 };
 
 const tenantFields: Record<string, FieldRule> = {
@@ -58,6 +64,7 @@ const tenantFields: Record<string, FieldRule> = {
   mfaPolicyOverride: { selection: 'mfaPolicyOverride { enabled }', reader: 'policy reader' },
   effectivePolicy: { selection: 'effectivePolicy { issuer }', reader: 'policy reader or user of the tenant' },
   users: { selection: 'users(first: 1) { totalCount }', reader: 'factor reader' },
+  mfaStats: { selection: 'mfaStats { users }', reader: 'factor reader' },
 };
 
 function reads(
@@ -67,6 +74,8 @@ function reads(
   granted: readonly Scope[],
 ): boolean {
   if (reader === 'factor reader') return granted.includes('auth-factor:read');
+  if (reader === 'factor reader over tenants')
+    return granted.includes('auth-factor:read') && kind !== 'tenant';
   if (reader === 'everyone' || granted.includes('mfa-policy:read')) return true;
   if (answered && !evenWhenAnswered) return true;
   return reader === 'policy reader or user of the tenant' && kind === 'tenant';

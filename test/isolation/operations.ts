@@ -146,6 +146,26 @@ export const operations: readonly Operation[] = [
     outside: null,
   },
   {
+    name: 'previewApplicationMfaPolicy',
+    document: `query ($id: ID!) { result: previewApplicationMfaPolicy(applicationId: $id, policy: { issuer: "Matrix" }) {
+      __typename ... on PolicyChangePreview { before { version } } ... on UserError { code message } } }`,
+    variables: ({ applicationId }) => ({ id: applicationId }),
+    scope: 'mfa-policy:read',
+    about: 'application',
+    inside: () => payload('PolicyChangePreview', { before: null }),
+    outside: notFound,
+  },
+  {
+    name: 'previewTenantMfaPolicy',
+    document: `query ($id: ID!) { result: previewTenantMfaPolicy(tenantId: $id, enabled: true) {
+      __typename ... on PolicyChangePreview { before { tenant { id } } } ... on UserError { code message } } }`,
+    variables: ({ tenantId }) => ({ id: tenantId }),
+    scope: 'mfa-policy:read',
+    about: 'tenant',
+    inside: ({ tenantId }) => payload('PolicyChangePreview', { before: { tenant: { id: tenantId } } }),
+    outside: notFound,
+  },
+  {
     name: '_entities of Application',
     ...entity('Application', ({ applicationId }) => applicationId),
     scope: 'mfa-policy:read',

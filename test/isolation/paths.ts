@@ -31,7 +31,7 @@ function path(way: string, { variables, types, ...rest }: Begin, answered?: true
   const steps = way.split(' > ');
   const isMutation = /^(create|update|set|exempt|revoke|reset)/.test(way);
   return {
-    name: way.replaceAll(/\(.*?\)|\.{3} on (\w+Payload > )?/g, '').replaceAll(' > ', '.'),
+    name: way.replaceAll(/\(.*?\)|\.{3} on (\w+(Payload|Preview) > )?/g, '').replaceAll(' > ', '.'),
     ...rest,
     ...(answered && { answered }),
     ask: (selection, ground) => ({
@@ -70,6 +70,12 @@ const applications: Begin = {
 const tenant: Begin = {
   scope: 'mfa-policy:read',
   openToTenants: true,
+  kinds: everywhere,
+  types: '$id: ID!',
+  variables: ({ own }) => ({ id: own.tenantId }),
+};
+const preview: Begin = {
+  scope: 'mfa-policy:read',
   kinds: everywhere,
   types: '$id: ID!',
   variables: ({ own }) => ({ id: own.tenantId }),
@@ -156,6 +162,7 @@ const byInput = '(input: $input)';
 const theApplication = `... on ApplicationPayload > application`;
 const theTenant = `... on TenantPayload > tenant`;
 const itsTenant = '... on UserPayload > user > mfa > tenant';
+const previewOf = 'previewTenantMfaPolicy(tenantId: $id) > ... on PolicyChangePreview';
 const page = 'tenants(first: 1) > nodes';
 
 export const applicationPaths: readonly Path[] = [
@@ -169,6 +176,7 @@ export const applicationPaths: readonly Path[] = [
   path('tenant(id: $id) > application', tenant),
   path('tenants(ids: [$id]) > application', tenant),
   path('effectivePolicy(tenantId: $id) > tenant > application', tenant),
+  path(`${previewOf} > before > tenant > application`, preview),
   path('_entities(representations: [$of]) > ... on Application', reference('Application', application), true),
   path('_entities(representations: [$of]) > ... on Tenant > application', reference('Tenant', tenant)),
   path(`createApplication${byInput} > ${theApplication}`, createApplication, true),
@@ -190,6 +198,8 @@ export const tenantPaths: readonly Path[] = [
   path('tenant(id: $id)', tenant),
   path('tenants(ids: [$id])', tenant),
   path('effectivePolicy(tenantId: $id) > tenant', tenant),
+  path(`${previewOf} > before > tenant`, preview),
+  path(`${previewOf} > after > tenant`, preview),
   path(`application(id: $id) > ${page}`, application),
   path('application(id: $id) > tenants(first: 1) > edges > node', application),
   path(`applications(search: $search) > nodes > ${page}`, applications),
