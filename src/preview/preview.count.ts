@@ -4,15 +4,15 @@ import type { EffectivePolicyValues } from '../policy/effective-policy.ts';
 import { effectivePolicyColumns, effectivePolicySql } from '../policy/effective-policy-sql.ts';
 import type { PolicyValues } from '../tenancy/policy-columns.ts';
 import type { ApplicationRow, TenantRow } from '../tenancy/rows.ts';
-import { mfaStateSql, usersWithFactor } from '../user/mfa-state-sql.ts';
+import { mfaStateSql } from '../user/mfa-state-sql.ts';
 import type { PreviewCounts } from './preview.type.ts';
 
 /*
  * The counts of a preview, in one statement. Every tenant's policy `before` and `after` the change is
- * computed, and users are looked at only where the two ask something else of them.
+ * computed, and users are looked at only where more is asked of them, factors only where TOTP goes off.
  *
- * `limit all` limits nothing: it keeps the planner from moving expressions up, where they would be
- * computed for each user (the policy) and for each count (the state), and leaves the plan parallel.
+ * `limit all` limits nothing: it keeps the planner from moving the policy's expressions up, where they
+ * would be computed for each user, and leaves the plan parallel.
  */
 
 export type UserCounts = Pick<PreviewCounts, 'usersToEnroll' | 'usersNoLongerChallenged'>;
@@ -54,26 +54,42 @@ export function countInTenant(
 }
 
 /**
- * Counts users by where they stand before and after.
+ * Counts users by what becomes of them. Who is enrolled is challenged for as long as TOTP is on, so
+ * their factors are all there is to count; of the others, some are let in, and some have to enroll.
+ *
+ * Conditions say what a thing is not where they could say what it is: of an equation with an expression
+ * the planner takes for granted that next to nothing fulfils it, and then reads users one by one.
+ *
  * @param tenants what follows `from`: tenants `t` with the policies `before` and `after`, and a condition
  */
 function usersSql(tenants: RawBuilder<unknown>, now: Date): RawBuilder<UserCounts> {
+  const unenrolled = (policy: string) => mfaStateSql(policy, sql`false`, now);
   return sql<UserCounts>`
-    select count(*) filter (where s.before not in ('ENROLLED', 'OVERDUE') and s.after = 'OVERDUE')::int as "usersToEnroll",
-      count(*) filter (where s.before = 'ENROLLED' and s.after <> 'ENROLLED')::int as "usersNoLongerChallenged"
-    from (
-      select ${mfaStateSql('p.before_', now)} as before, ${mfaStateSql('p.after_', now)} as after
-      from (
+    select (
+      select count(*)::int from (
         select t.id,
           before.totp_enabled as before_totp_enabled, after.totp_enabled as after_totp_enabled,
           before.enrollment as before_enrollment, after.enrollment as after_enrollment,
           before.grace_period_days as before_grace_period_days, after.grace_period_days as after_grace_period_days
-        from ${tenants} and (${askedOfUsers('before')}) is distinct from (${askedOfUsers('after')})
+        from ${tenants} and ${isRequired('after')}
+          and not (${isRequired('before')} and before.grace_period_days <= after.grace_period_days)
         limit all
-      ) p join (${usersWithFactor}) on x.tenant_id = p.id
-      limit all
-    ) s`;
+      ) p join users x on x.tenant_id = p.id
+      where ${unenrolled('p.before_')} <> 'OVERDUE'
+        and ${unenrolled('p.after_')} not in ('DISABLED', 'EXEMPT', 'OPTIONAL', 'PENDING')
+        and not exists (
+          select from auth_factors f where f.tenant_id = x.tenant_id and f.user_id = x.id and f.type = 'TOTP'
+        )
+    ) as "usersToEnroll", (
+      select count(*)::int from (
+        select t.id from ${tenants} and before.totp_enabled and not after.totp_enabled
+        limit all
+      ) p join auth_factors f on f.tenant_id = p.id and f.type = 'TOTP'
+    ) as "usersNoLongerChallenged"`;
 }
+
+const isRequired = (policy: string) =>
+  sql`${sql.ref(policy)}.totp_enabled and ${sql.ref(policy)}.enrollment <> 'OPTIONAL'`;
 
 /** Stands in for the row of an application, with the values that are stored or with others. */
 const applicationWith = ({ displayName, overrideRule }: ApplicationRow, policy: PolicyValues) => sql`
@@ -86,11 +102,6 @@ const policyOf = ({ totpEnabled, enrollment, gracePeriodDays }: EffectivePolicyV
 
 const membersOf = (policy: string) =>
   sql.join(effectivePolicyColumns.map((column) => sql.ref(`${policy}.${column}`)));
-
-/** What of a policy decides where its users stand: the grace period only where enrollment is required. */
-const askedOfUsers = (policy: string) =>
-  sql`${sql.ref(policy)}.totp_enabled, ${sql.ref(policy)}.enrollment,
-    case when ${sql.ref(policy)}.enrollment = 'REQUIRED' then ${sql.ref(policy)}.grace_period_days end`;
 
 /** An aggregate of everything answers one row. */
 async function onlyRow<Row>({ em }: RequestContext, statement: RawBuilder<Row>): Promise<Row> {

@@ -2,7 +2,7 @@ import DataLoader from 'dataloader';
 import { callerOf, type RequestContext } from '../caller/context.ts';
 import { anyOf, type RawBuilder, rowsOf, sql } from '../db/sql.ts';
 import { effectivePolicySql } from '../policy/effective-policy-sql.ts';
-import { mfaStateSql, usersWithFactor } from './mfa-state-sql.ts';
+import { isEnrolledSql, mfaStateSql, usersWithFactor } from './mfa-state-sql.ts';
 import type { MfaStats } from './mfa-stats.type.ts';
 
 /** Statistics by the id of a tenant. Any number of them is one statement. */
@@ -46,7 +46,7 @@ function readStats(
         count(*) filter (where s.state = 'EXEMPT')::int as exempt,
         count(*) filter (where s.state = 'DISABLED')::int as disabled
       from (
-        select p.owner, ${mfaStateSql('p.', context.clock.now())} as state
+        select p.owner, ${mfaStateSql('p.', isEnrolledSql, context.clock.now())} as state
         from (
           select t.id, ${owner} as owner, e.totp_enabled, e.enrollment, e.grace_period_days
           from tenants t join applications a on a.id = t.application_id

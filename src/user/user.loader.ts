@@ -6,7 +6,7 @@ import { type Connection, type PageArgs, toConnection } from '../shared/connecti
 import { isId, isUserId } from '../shared/text.ts';
 import type { TenantRow } from '../tenancy/rows.ts';
 import type { MfaState } from './mfa-state.ts';
-import { mfaStateSql, usersWithFactor } from './mfa-state-sql.ts';
+import { isEnrolledSql, mfaStateSql, usersWithFactor } from './mfa-state-sql.ts';
 import { type Subject, type SubjectColumns, subjectColumns, toSubject } from './subject.ts';
 import type { UserRow } from './user.type.ts';
 
@@ -80,7 +80,7 @@ export async function userPage(
   const users = sql`${usersWithFactor}
     join tenants t on t.id = x.tenant_id join applications a on a.id = t.application_id
     cross join lateral (${effectivePolicySql('t', 'a')}) p
-    where x.tenant_id = ${tenant.id} and ${state == null ? sql`true` : sql`${mfaStateSql('p.', now)} = ${state}`}`;
+    where x.tenant_id = ${tenant.id} and ${state == null ? sql`true` : sql`${mfaStateSql('p.', isEnrolledSql, now)} = ${state}`}`;
   const rows = await rowsOf(
     em,
     sql<SubjectColumns>`

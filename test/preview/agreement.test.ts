@@ -25,7 +25,7 @@ import { type JudgedUser, judgedUsers } from '../setup/subjects.ts';
  * change, the change is made, and every user is judged again.
  */
 
-const populations = 250;
+const populations = 200;
 
 let server: TestServer;
 let admin: TestCaller;
@@ -187,5 +187,5 @@ describe('a preview tells what happens', () => {
     );
     // Whatever can be counted was there to be counted.
     expect(Math.min(...Object.values(met))).toBeGreaterThan(10);
-  }, 180_000);
+  }, 240_000);
 });

@@ -92,26 +92,20 @@ export async function store(pool: Pool, population: Population, now: Date): Prom
   );
   const at = (days: number | null): string | null =>
     days === null ? null : new Date(now.getTime() + days * 24 * 3600 * 1000).toISOString();
-  const insert = (table: string, rows: readonly object[]) =>
-    pool.query(
-      `insert into ${table} (${columnsOf(rows)}) select ${columnsOf(rows)} from jsonb_populate_recordset(null::${table}, $1)`,
-      [JSON.stringify(rows)],
-    );
-  await insert('applications', [
-    {
-      id: applicationId,
-      display_name: 'The App',
-      name_key: 'the app',
-      override_rule: population.rule,
-      ...policyRow(population.policy),
-      policy_version: 1,
-      policy_updated_at: now,
-      created_at: now,
-    },
-  ]);
-  await insert(
-    'tenants',
-    tenants.map(({ id, enabled, values }) => ({
+  const rows: Record<string, readonly object[]> = {
+    applications: [
+      {
+        id: applicationId,
+        display_name: 'The App',
+        name_key: 'the app',
+        override_rule: population.rule,
+        ...policyRow(population.policy),
+        policy_version: 1,
+        policy_updated_at: now,
+        created_at: now,
+      },
+    ],
+    tenants: tenants.map(({ id, enabled, values }) => ({
       id,
       application_id: applicationId,
       display_name: id,
@@ -122,38 +116,39 @@ export async function store(pool: Pool, population: Population, now: Date): Prom
       policy_updated_at: values === null ? null : now,
       created_at: now,
     })),
-  );
-  if (users.length > 0) {
-    await insert(
-      'users',
-      users.map((user) => ({
-        tenant_id: user.tenantId,
-        id: user.id,
-        enrollment_required_at: at(user.enrollmentRequiredAt),
-        first_enrolled_at: at(user.firstEnrolledAt),
-        exempt_until: at(user.exemptUntil),
-        totp_failures: user.totpFailures,
-        recovery_failures: 0,
-        created_at: now,
-      })),
-    );
-  }
-  const factors = users.flatMap(({ tenantId, id, factors: types }) =>
-    types.map((type) => ({ tenant_id: tenantId, user_id: id, type, id: crypto.randomUUID() })),
-  );
-  if (factors.length > 0) {
-    await insert(
-      'auth_factors',
-      factors.map((factor) => ({
-        ...factor,
+    users: users.map((user) => ({
+      tenant_id: user.tenantId,
+      id: user.id,
+      enrollment_required_at: at(user.enrollmentRequiredAt),
+      first_enrolled_at: at(user.firstEnrolledAt),
+      exempt_until: at(user.exemptUntil),
+      totp_failures: user.totpFailures,
+      recovery_failures: 0,
+      created_at: now,
+    })),
+    auth_factors: users.flatMap(({ tenantId, id, factors }) =>
+      factors.map((type) => ({
+        tenant_id: tenantId,
+        user_id: id,
+        type,
+        id: crypto.randomUUID(),
         key_id: 'none',
         secret: '\\x00',
         spent: 0,
         created_at: now,
         activated_at: now,
       })),
-    );
-  }
+    ),
+  };
+  // One statement: references are checked at its end.
+  const inserts = Object.entries(rows)
+    .filter(([, [first]]) => first !== undefined)
+    .map(([table, [first]]) => {
+      const columns = Object.keys(first ?? {}).join(', ');
+      return `${table}_made as (insert into ${table} (${columns})
+        select ${columns} from jsonb_populate_recordset(null::${table}, $1::jsonb -> '${table}'))`;
+    });
+  await pool.query(`with ${inserts.join(', ')} select 1`, [JSON.stringify(rows)]);
   return { applicationId, tenantIds: tenants.map(({ id }) => id) };
 }
 
@@ -164,5 +159,3 @@ const policyRow = (values: PolicyValues | null) => ({
   grace_period_days: values?.gracePeriodDays ?? null,
   issuer: values?.issuer ?? null,
 });
-
-const columnsOf = ([first]: readonly object[]): string => Object.keys(first ?? {}).join(', ');

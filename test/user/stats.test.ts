@@ -71,10 +71,10 @@ describe('statistics', () => {
           ofTenant.map((own) => ({
             all: { totalCount: own.length },
             ...Object.fromEntries(
-              states.map((state) => {
-                const ids = own.filter((user) => user.state === state).map(({ userId }) => ({ id: userId }));
-                return [state, { totalCount: ids.length, nodes: ids }];
-              }),
+              states.map((state) => [
+                state,
+                { totalCount: own.filter((user) => user.state === state).length },
+              ]),
             ),
           })),
         );
