@@ -9,7 +9,8 @@ import type { PreviewCounts } from './preview.type.ts';
 
 /*
  * The counts of a preview, in one statement. Every tenant's policy `before` and `after` the change is
- * computed, and users are looked at only where more is asked of them, factors only where TOTP goes off.
+ * computed; users are looked at only where more is asked of them (REQUIRED, which only goes with TOTP on,
+ * or a shorter grace period), and factors only where TOTP goes off.
  *
  * `limit all` limits nothing: it keeps the planner from moving the policy's expressions up, where they
  * would be computed for each user, and leaves the plan parallel.
@@ -71,8 +72,8 @@ function usersSql(tenants: RawBuilder<unknown>, now: Date): RawBuilder<UserCount
           before.totp_enabled as before_totp_enabled, after.totp_enabled as after_totp_enabled,
           before.enrollment as before_enrollment, after.enrollment as after_enrollment,
           before.grace_period_days as before_grace_period_days, after.grace_period_days as after_grace_period_days
-        from ${tenants} and ${isRequired('after')}
-          and not (${isRequired('before')} and before.grace_period_days <= after.grace_period_days)
+        from ${tenants} and after.enrollment <> 'OPTIONAL'
+          and (before.enrollment <> after.enrollment or before.grace_period_days > after.grace_period_days)
         limit all
       ) p join users x on x.tenant_id = p.id
       where ${unenrolled('p.before_')} <> 'OVERDUE'
@@ -87,9 +88,6 @@ function usersSql(tenants: RawBuilder<unknown>, now: Date): RawBuilder<UserCount
       ) p join auth_factors f on f.tenant_id = p.id and f.type = 'TOTP'
     ) as "usersNoLongerChallenged"`;
 }
-
-const isRequired = (policy: string) =>
-  sql`${sql.ref(policy)}.totp_enabled and ${sql.ref(policy)}.enrollment <> 'OPTIONAL'`;
 
 /** Stands in for the row of an application, with the values that are stored or with others. */
 const applicationWith = ({ displayName, overrideRule }: ApplicationRow, policy: PolicyValues) => sql`
