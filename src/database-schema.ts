@@ -1,6 +1,7 @@
 import { Migration20261124000000 } from '../migrations/Migration20261124000000.ts';
 import { Migration20261124120000 } from '../migrations/Migration20261124120000.ts';
 import { Migration20261124180000 } from '../migrations/Migration20261124180000.ts';
+import { Migration20261124200000 } from '../migrations/Migration20261124200000.ts';
 import { prepareRecord } from './audit/append-only.ts';
 import { AuditEventEntity } from './audit/audit-event.entity.ts';
 import {
@@ -16,6 +17,8 @@ import { MfaStepEntity } from './signin/mfa-step.entity.ts';
 import { ApplicationEntity } from './tenancy/application.entity.ts';
 import { TenantEntity } from './tenancy/tenant.entity.ts';
 import { UserEntity } from './user/user.entity.ts';
+import { WebhookDeliveryEntity, WebhookLaneEntity } from './webhook/webhook-delivery.entity.ts';
+import { WebhookEndpointEntity } from './webhook/webhook-endpoint.entity.ts';
 
 /** Every table, and every step that led to it, oldest first. */
 export const databaseSchema: Schema = {
@@ -32,11 +35,15 @@ export const databaseSchema: Schema = {
     AuditSealEntity,
     AuditPruneEntity,
     IdempotencyKeyEntity,
+    WebhookEndpointEntity,
+    WebhookDeliveryEntity,
+    WebhookLaneEntity,
   ],
   migrations: [
     { name: 'Migration20261124000000', class: Migration20261124000000 },
     { name: 'Migration20261124120000', class: Migration20261124120000 },
     { name: 'Migration20261124180000', class: Migration20261124180000 },
+    { name: 'Migration20261124200000', class: Migration20261124200000 },
   ],
   prepare: (owner) => prepareRecord(owner, new Date()),
 };

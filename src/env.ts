@@ -175,24 +175,24 @@ const requiredInProduction = [
  * @throws EnvError naming every problem at once
  */
 export function readEnv(variables: Record<string, string | undefined> = process.env): Env {
-  const given = Object.fromEntries(settingNames.map((name) => [name, variables[name] || undefined]));
-  const production = given['NODE_ENV'] === 'production';
-  const parsed = shape.safeParse(given);
-  const problems = [
-    ...(parsed.error?.issues ?? []).map((issue) => `${String(issue.path[0])} ${issue.message}.`),
-    ...(production ? productionProblems(given) : []),
-    ...partialJwtProblems(given, production),
-  ];
-  if (!parsed.success || problems.length > 0) throw new EnvError([...new Set(problems)]);
-  return toEnv(parsed.data, production);
+  return readSomeEnv(settingNames, variables);
 }
 
-/** Reads these settings only, for commands: what production asks of a server is not asked of them. */
+/** Reads these settings only, for commands; of what production asks of a server, only these are asked. */
 export function readSomeEnv(
   names: readonly SettingName[],
   variables: Record<string, string | undefined> = process.env,
 ): Env {
-  return readEnv(Object.fromEntries(names.map((name) => [name, variables[name]])));
+  const given = Object.fromEntries(names.map((name) => [name, variables[name] || undefined]));
+  const production = given['NODE_ENV'] === 'production';
+  const parsed = shape.safeParse(given);
+  const problems = [
+    ...(parsed.error?.issues ?? []).map((issue) => `${String(issue.path[0])} ${issue.message}.`),
+    ...(production ? productionProblems(names, given) : []),
+    ...partialJwtProblems(given, production),
+  ];
+  if (!parsed.success || problems.length > 0) throw new EnvError([...new Set(problems)]);
+  return toEnv(parsed.data, production);
 }
 
 function toEnv(settings: Settings, production: boolean): Env {
@@ -221,10 +221,13 @@ function toEnv(settings: Settings, production: boolean): Env {
   };
 }
 
-function productionProblems(given: Record<string, string | undefined>): string[] {
+function productionProblems(
+  names: readonly SettingName[],
+  given: Record<string, string | undefined>,
+): string[] {
   return [
     ...requiredInProduction
-      .filter((name) => given[name] === undefined)
+      .filter((name) => names.includes(name) && given[name] === undefined)
       .map((name) => `${name} is required in production.`),
     ...(['PUBLIC_URL', 'JWT_JWKS_URL'] as const)
       .filter((name) => isInsecure(given[name]))

@@ -7,11 +7,13 @@ import {
   idempotencyHours,
   janitorBatchRowsMax,
   janitorIntervalSeconds,
+  webhookDeadDays,
+  webhookDeliveredDays,
 } from './shared/limits.ts';
 
 /*
  * What is over is deleted: open steps and pending factors that expired, idempotency keys that are
- * forgotten. Nothing depends on it; every rule looks at the moments themselves.
+ * forgotten, webhooks that were delivered or given up long ago. Nothing depends on it; every rule looks at the moments themselves.
  */
 
 /** Deletes what is over, in batches that hold no lock for long. @returns how many rows went */
@@ -19,10 +21,14 @@ export async function cleanUp(database: Database, clock: Clock): Promise<number>
   const now = clock.now();
   const stepsBefore = secondsAfter(now, -finishedStepHours * 3600);
   const keysBefore = secondsAfter(now, -idempotencyHours * 3600);
+  const deliveredBefore = secondsAfter(now, -webhookDeliveredDays * 86_400);
+  const deadBefore = secondsAfter(now, -webhookDeadDays * 86_400);
+  const isOver = sql`settled_at < ${deliveredBefore} and (state = 'DELIVERED' or settled_at < ${deadBefore})`;
   return (
     (await deleteInBatches(database, 'mfa_steps', sql`expires_at < ${stepsBefore}`)) +
     (await deleteInBatches(database, 'pending_auth_factors', sql`expires_at < ${now}`)) +
-    (await deleteInBatches(database, 'idempotency_keys', sql`created_at < ${keysBefore}`))
+    (await deleteInBatches(database, 'idempotency_keys', sql`created_at < ${keysBefore}`)) +
+    (await deleteInBatches(database, 'webhook_deliveries', isOver))
   );
 }
 

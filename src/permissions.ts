@@ -10,6 +10,7 @@ import { assertMayReadApplications, assertMayReadTenants } from './tenancy/tenan
 import type { TenantFilter } from './tenancy/tenancy.loader.ts';
 import { assertActsForUser, assertMayDeleteFactors, assertMayReadUser } from './user/user.access.ts';
 import type { UserRow } from './user/user.type.ts';
+import { assertMayManageWebhooks } from './webhook/webhook.access.ts';
 
 // shield's ESM build imports what Node 23 removed; its CommonJS build works, with graphql-middleware
 // from the same loader.
@@ -75,6 +76,8 @@ const readsMfa = when<UserRow>((caller, user, { answered }) => {
   if (!answered.has(user)) assertMayReadUser(caller, user);
 });
 
+const managesWebhooks = when(assertMayManageWebhooks);
+
 /** A token authorizes the calls of its step; without one, a signed-in user acts for itself. */
 const inStepOrSelf = guard<unknown, { input: { mfaToken?: string | null } }>(
   (context, _parent, { input }) => {
@@ -112,6 +115,8 @@ export const permissionMap = ({ introspection }: PermissionOptions): PermissionM
     user: readsUser,
     introspectMfaToken: allow,
     explainMfa: when(assertMayExplain),
+    webhookEndpoints: managesWebhooks,
+    webhookDeliveries: managesWebhooks,
     auditEvents: withScope('audit:read'),
     _entities: authenticated,
     _service: readsSchema(introspection),
@@ -138,6 +143,11 @@ export const permissionMap = ({ introspection }: PermissionOptions): PermissionM
     resetUserMfa: withScope('auth-factor:delete'),
     exemptUserFromMfa: withScope('mfa-exemption:write'),
     revokeMfaExemption: withScope('mfa-exemption:write'),
+    createWebhookEndpoint: managesWebhooks,
+    updateWebhookEndpoint: managesWebhooks,
+    rotateWebhookSecret: managesWebhooks,
+    deleteWebhookEndpoint: managesWebhooks,
+    replayWebhookDeliveries: managesWebhooks,
   },
   Application: {
     id: allow,
@@ -201,6 +211,13 @@ export const permissionMap = ({ introspection }: PermissionOptions): PermissionM
   MfaNotSatisfied: allow,
   FactorNotAllowed: allow,
   StepUpRequired: allow,
+  WebhookEndpoint: allow,
+  WebhookDelivery: allow,
+  WebhookDeliveryConnection: allow,
+  WebhookDeliveryEdge: allow,
+  WebhookEndpointPayload: allow,
+  WebhookSecretPayload: allow,
+  WebhookDeliveriesReplayed: allow,
   _Service: allow,
 });
 

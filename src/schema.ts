@@ -21,6 +21,7 @@ import { ApplicationTenantsResolver, TenancyResolver } from './tenancy/tenancy.r
 import { AdministrationResolver } from './user/administration.resolver.ts';
 import { userReferences } from './user/user.reference.ts';
 import { TenantUsersResolver, UserResolver, ViewerMfaResolver } from './user/user.resolver.ts';
+import { WebhookResolver } from './webhook/webhook.resolver.ts';
 
 const federationLink = `extend schema
   @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key", "@shareable", "@external", "@inaccessible", "@tag"])`;
@@ -34,6 +35,7 @@ function typeGraphQlSchema(): GraphQLSchema {
       PolicyResolver,
       ApplicationPolicyResolver,
       TenantPolicyResolver,
+      WebhookResolver,
       UserResolver,
       TenantUsersResolver,
       ViewerMfaResolver,

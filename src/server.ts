@@ -4,6 +4,7 @@ import cors from '@fastify/cors';
 import helmet from '@fastify/helmet';
 import underPressure from '@fastify/under-pressure';
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyRequest } from 'fastify';
+import type { Registry } from 'prom-client';
 import type { Authenticate } from './caller/bearer.ts';
 import type { Caller } from './caller/caller.ts';
 import type { Service } from './caller/context.ts';
@@ -39,6 +40,8 @@ export interface ServerDeps {
 export interface Server {
   url: string;
   log: FastifyBaseLogger;
+  /** What /metrics shows. */
+  registry: Registry;
   /** Turns unready, lets requests finish, closes. Resolves within `stopSecondsMax`. */
   stop(): Promise<void>;
 }
@@ -64,8 +67,13 @@ export async function createServer(deps: ServerDeps): Promise<Server> {
       level: deps.logLevel,
       ...(deps.logTo && { stream: deps.logTo }),
       serializers: {
-        // Neither headers nor query strings: they can carry tokens.
-        req: ({ method, url, ip }: FastifyRequest) => ({ method, path: url.split('?')[0], ip }),
+        // Neither headers nor the address as it was written: query strings carry tokens, and paths do when
+        // a link was mangled (a hosted page's #token as %23token). Which route it was is enough.
+        req: ({ method, routeOptions, ip }: FastifyRequest) => ({
+          method,
+          route: routeOptions.url ?? 'none',
+          ip,
+        }),
       },
     },
   });
@@ -122,6 +130,7 @@ export async function createServer(deps: ServerDeps): Promise<Server> {
   return {
     url,
     log: app.log,
+    registry: metrics.registry,
     stop: () => stop(app, apollo, state, deps.drainSeconds ?? limits.drainSeconds),
   };
 }

@@ -12,6 +12,8 @@ export interface ServiceSettings {
   assertionKey: object;
   publicUrl: string;
   redirectOrigins: readonly string[];
+  /** Whether webhooks may be sent to the machine itself: not in production. */
+  loopbackWebhooks?: boolean;
 }
 
 /** Makes what the requests of a process share. */
@@ -23,5 +25,6 @@ export async function createService(settings: ServiceSettings): Promise<Service>
     assertionKey: await SigningKey.of(settings.assertionKey),
     publicUrl: settings.publicUrl,
     redirectOrigins: settings.redirectOrigins,
+    loopbackWebhooks: settings.loopbackWebhooks ?? false,
   };
 }

@@ -17,6 +17,9 @@ import { createServer } from './server.ts';
 import { createService, type ServiceSettings } from './service.ts';
 import { systemClock } from './shared/clock.ts';
 import { connectTimeoutMs } from './shared/limits.ts';
+import { startDispatcher } from './webhook/dispatcher.ts';
+import { queueDeliveries } from './webhook/fan-out.ts';
+import { createWebhookMetrics } from './webhook/webhook.metrics.ts';
 
 export interface Running {
   url: string;
@@ -51,6 +54,7 @@ export async function start(env: Env, signal: AbortSignal): Promise<Running> {
       ...secrets(env, keys),
       publicUrl: env.publicUrl ?? `http://${env.host}:${env.port}`,
       redirectOrigins: env.redirectOrigins,
+      loopbackWebhooks: !env.production,
     });
 
     const isEmbedded = env.databaseUrl === undefined;
@@ -91,8 +95,11 @@ export async function start(env: Env, signal: AbortSignal): Promise<Running> {
         `the database role may rewrite the audit record; connect as a member of ${serverRole}, which may only add to it`,
       );
     }
-    const sealer = startSealer(database, clock, server.log);
+    const sealer = startSealer(database, clock, server.log, queueDeliveries(clock));
     stops.push(() => sealer.stop());
+    const metrics = createWebhookMetrics(server.registry);
+    const dispatcher = startDispatcher({ database, service, log: server.log, metrics });
+    stops.push(() => dispatcher.stop());
     const janitor = startJanitor(database, clock, server.log);
     stops.push(() => janitor.stop());
     return { url: server.url, development, stop };

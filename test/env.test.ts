@@ -211,6 +211,13 @@ describe('in production', () => {
     const { databaseUrl } = readSomeEnv(['DATABASE_URL'], { ...production, JWT_ISSUER: undefined });
     expect(databaseUrl).toBe(production.DATABASE_URL);
   });
+
+  test('a command that reads some settings, NODE_ENV among them, is asked for each of these', () => {
+    expect(() => readSomeEnv(['NODE_ENV', 'DATABASE_URL'], { NODE_ENV: 'production' })).toThrow(
+      new EnvError(['DATABASE_URL is required in production.']),
+    );
+    expect(readSomeEnv(['NODE_ENV', 'DATABASE_URL'], production)).toMatchObject({ production: true });
+  });
 });
 
 test('LOG-1: no refusal prints a value, whichever settings are wrong', () => {

@@ -17,6 +17,8 @@ export const AuditUnsealedEntity = defineEntity({
     applicationId: text(),
     eventId: p.uuid(),
     digest: p.blob(),
+    at: moment(),
+    action: text(),
   },
 });
 

@@ -3,31 +3,33 @@ import { callerOf, type RequestContext } from '../caller/context.ts';
 import { countOf, type RawBuilder, sql } from '../db/sql.ts';
 
 /** What the record can tell (rules.md section 3, "Audit actions"). */
-export type AuditAction =
-  | 'application.created'
-  | 'application.updated'
-  | 'application.deleted'
-  | 'tenant.created'
-  | 'tenant.updated'
-  | 'tenant.deleted'
-  | 'mfa_policy.updated'
-  | 'mfa_policy_override.updated'
-  | 'mfa_policy_override.enabled'
-  | 'mfa_policy_override.disabled'
-  | 'mfa_step.started'
-  | 'mfa_enrollment.completed'
-  | 'mfa_challenge.completed'
-  | 'mfa_challenge.failed'
-  | 'auth_factor.enrolled'
-  | 'auth_factor.removed'
-  | 'auth_factor.disabled'
-  | 'recovery_code.issued'
-  | 'recovery_code.used'
-  | 'mfa_user.locked'
-  | 'mfa_user.reset'
-  | 'mfa_exemption.granted'
-  | 'mfa_exemption.revoked'
-  | 'access.denied';
+export const auditActions = [
+  'application.created',
+  'application.updated',
+  'application.deleted',
+  'tenant.created',
+  'tenant.updated',
+  'tenant.deleted',
+  'mfa_policy.updated',
+  'mfa_policy_override.updated',
+  'mfa_policy_override.enabled',
+  'mfa_policy_override.disabled',
+  'mfa_step.started',
+  'mfa_enrollment.completed',
+  'mfa_challenge.completed',
+  'mfa_challenge.failed',
+  'auth_factor.enrolled',
+  'auth_factor.removed',
+  'auth_factor.disabled',
+  'recovery_code.issued',
+  'recovery_code.used',
+  'mfa_user.locked',
+  'mfa_user.reset',
+  'mfa_exemption.granted',
+  'mfa_exemption.revoked',
+  'access.denied',
+] as const;
+export type AuditAction = (typeof auditActions)[number];
 
 export interface AuditEntry {
   action: AuditAction;
@@ -65,7 +67,7 @@ export async function recordAs(
  * @param condition append only where it holds
  */
 export function auditParts(
-  { clock, ids }: RequestContext,
+  { clock, ids }: Pick<RequestContext, 'clock' | 'ids'>,
   actor: string,
   entries: readonly AuditEntry[],
   condition: RawBuilder<unknown> = sql`true`,
@@ -86,11 +88,11 @@ export function auditParts(
       from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as r(tenant_id text, id uuid, application_id text,
         at timestamptz, action text, actor text, user_id text, detail jsonb)
       where ${condition}
-      returning e.tenant_id, e.id, e.application_id, ${eventDigest} as digest
+      returning e.tenant_id, e.id, e.application_id, e.at, e.action, ${eventDigest} as digest
     ),
     queued as (
-      insert into audit_unsealed (tenant_id, event_id, application_id, digest)
-      select tenant_id, id, application_id, digest from recorded
+      insert into audit_unsealed (tenant_id, event_id, application_id, at, action, digest)
+      select tenant_id, id, application_id, at, action, digest from recorded
     )`;
 }
 

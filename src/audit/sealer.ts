@@ -20,7 +20,7 @@ export interface Chain {
 
 /**
  * What else comes of the events of a seal, in the same statement.
- * @param sealed rows (tenant_id, application_id, event_id, ordinal), of a part of the WITH
+ * @param sealed rows (tenant_id, application_id, event_id, at, action, ordinal), of a part of the WITH
  * @param seal a row (seal) with the seal's number
  */
 export type OnSealed = (sealed: RawBuilder<unknown>, seal: RawBuilder<unknown>) => Statements;
@@ -68,10 +68,10 @@ export async function sealChain(
           and u.position in (
             select position from audit_unsealed
             where tenant_id = ${tenantId} and application_id = ${applicationId} order by position limit ${sealEventsMax})
-        returning u.event_id, u.digest, u.position
+        returning u.event_id, u.digest, u.at, u.action, u.position
       ),
       sealed as (
-        select ${tenantId}::text as tenant_id, ${applicationId}::text as application_id, event_id, digest,
+        select ${tenantId}::text as tenant_id, ${applicationId}::text as application_id, event_id, digest, at, action,
           row_number() over (order by position)::int as ordinal
         from taken
       ),

@@ -1,4 +1,5 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
+import { inTransaction } from '../db/sql.ts';
 import type { Clock } from '../shared/clock.ts';
 import { unauthenticated } from '../shared/errors.ts';
 import type { Ids } from '../shared/ids.ts';
@@ -24,6 +25,8 @@ export interface Service {
   readonly publicUrl: string;
   /** Where hosted pages may send a browser. */
   readonly redirectOrigins: readonly string[];
+  /** Whether webhooks may be sent to the machine itself, as in development. */
+  readonly loopbackWebhooks: boolean;
 }
 
 /** One request: whom it speaks for and what it works with. Nothing in it outlives the request. */
@@ -70,7 +73,7 @@ export async function transaction<T>(
   work: (em: EntityManager) => Promise<T>,
 ): Promise<T> {
   try {
-    return await context.em.transactional(work);
+    return await inTransaction(context.em, work);
   } finally {
     context.forget();
   }

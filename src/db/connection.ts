@@ -2,7 +2,7 @@ import { fileURLToPath } from 'node:url';
 import type { AnyEntity, EntitySchema, MigrationObject } from '@mikro-orm/core';
 import { Migrator } from '@mikro-orm/migrations';
 import { defineConfig, type EntityManager, MikroORM } from '@mikro-orm/postgresql';
-import type { ClientBase, Pool } from 'pg';
+import { Client, type ClientBase, type Pool } from 'pg';
 import * as limits from '../shared/limits.ts';
 
 /** What this build of the server knows of the database. */
@@ -42,6 +42,23 @@ const timeouts = {
   idle_in_transaction_session_timeout: limits.idleInTransactionTimeoutMs,
 };
 
+/**
+ * A connection that is closed as soon as an answer on it is overdue. Given back to the pool, its next
+ * user would wait behind the query before, or write into a transaction that nobody ever commits.
+ */
+class PunctualClient extends Client {
+  // biome-ignore lint/suspicious/noExplicitAny: the overloads are pg's
+  override query(...asked: any[]): any {
+    const answer: unknown = super.query(...(asked as [string]));
+    if (answer instanceof Promise) {
+      answer.catch((error: Error) => {
+        if (error.message === 'Query read timeout') void this.end();
+      });
+    }
+    return answer;
+  }
+}
+
 /** MikroORM's settings; `npm run check` reads them too, to compare entities and migrations. */
 export const ormConfig = (options: DatabaseOptions) =>
   defineConfig({
@@ -55,6 +72,7 @@ export const ormConfig = (options: DatabaseOptions) =>
       connectionString: options.url,
       application_name: 'cufflink',
       keepAlive: true,
+      Client: PunctualClient,
       ...(options.unlimited ? {} : timeouts),
     },
     migrations: {

@@ -19,6 +19,22 @@ export async function rowOf<Row>(em: EntityManager, statement: RawBuilder<Row>):
   return (await rowsOf(em, statement))[0] ?? null;
 }
 
+/**
+ * Runs `work` in a transaction of its own; a throw rolls everything back. Its connection goes back to
+ * the pool whatever fails. MikroORM's `transactional` keeps it for good where BEGIN or ROLLBACK fails,
+ * and a pool's worth of such failures would end all service.
+ */
+export const inTransaction = <T>(em: EntityManager, work: (em: EntityManager) => Promise<T>): Promise<T> =>
+  em
+    .getConnection()
+    .getClient()
+    .transaction()
+    .execute((transaction) => {
+      const inside = em.fork();
+      inside.setTransactionContext(transaction);
+      return work(inside);
+    });
+
 /** Runs a conditional write whose row count is the answer. */
 export async function countOf(em: EntityManager, statement: RawBuilder<unknown>): Promise<number> {
   const executor = em.getTransactionContext() ?? em.getConnection().getClient();

@@ -8,11 +8,14 @@ import { createRemoteJWKSet, jwtVerify } from 'jose';
  *   npm start                                    (in another terminal)
  *   CUFFLINK_TOKEN=$(npm run -s token -- sign-in) npm run -s example:sign-in
  *
- * CUFFLINK_URL, TENANT and USER_ID say where and who; a new user of the demo unless told.
+ * CUFFLINK_URL, APPLICATION, TENANT and USER_ID say where and who; a new user of the demo unless told.
+ * ISSUER is the service's PUBLIC_URL.
  */
 const {
   CUFFLINK_URL: url = 'http://127.0.0.1:4000',
   CUFFLINK_TOKEN: token,
+  ISSUER: issuer = url,
+  APPLICATION: applicationId = 'harbor',
   TENANT: tenantId = 'cedar',
   USER_ID: userId = `user-${Date.now()}`,
 } = env;
@@ -74,14 +77,15 @@ const decision = await call<Decision>(
 );
 console.log(`startMfa: ${decision.status} (${decision.reason})`);
 const { mfaToken } = decision;
-if (mfaToken === null) {
+if (decision.status === 'AUTHENTICATED' || mfaToken === null) {
+  // Within the grace period there is a token all the same: the user may enroll early, and need not.
   console.log('Nothing more is asked; the user is signed in.');
 } else if (decision.status === 'MFA_CHALLENGE_REQUIRED') {
   console.log(
     'The user has an authenticator already; only it knows the code. Run again with another USER_ID.',
   );
 } else {
-  // 2. The user's browser carries the step out, with the token alone (or send it to pageUrl).
+  // 2. The user's browser carries the step out, with the token alone.
   const { secret } = await call<Enrollment>('enrollTotpAuthFactor', 'TotpEnrollment', 'secret', { mfaToken });
   console.log('The user scans the QR code.');
   const { recoveryCode } = await call<Verified>(
@@ -106,6 +110,14 @@ if (mfaToken === null) {
     token,
   );
   const keys = createRemoteJWKSet(new URL(`${url}/.well-known/jwks.json`));
-  const { payload } = await jwtVerify(assertion, keys, { typ: 'mfa-assertion+jwt', algorithms: ['ES256'] });
+  // It must be of this very sign-in: another user's step, finished in its place, proves nothing.
+  const { payload } = await jwtVerify(assertion, keys, {
+    typ: 'mfa-assertion+jwt',
+    algorithms: ['ES256'],
+    issuer,
+    audience: applicationId,
+    subject: userId,
+  });
+  if (payload['tenant_id'] !== tenantId) throw new Error('The assertion is of another tenant.');
   console.log(`Signed in: ${payload.sub} of ${payload['tenant_id']} by ${JSON.stringify(payload['amr'])}`);
 }

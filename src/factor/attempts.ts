@@ -111,6 +111,17 @@ export async function reservePendingAttempt(
   return row === null ? null : pendingAttemptsMax - row.failures;
 }
 
+/** Gives one back whose code was not looked at, or not taken for a reason that is not the code's. */
+export const returnPendingAttempt = (
+  em: EntityManager,
+  tenantId: string,
+  factorId: string,
+): Promise<number> =>
+  countOf(
+    em,
+    sql`update pending_auth_factors set failures = greatest(failures - 1, 0) where tenant_id = ${tenantId} and id = ${factorId}`,
+  );
+
 /** The answer to a wrong code. */
 export const wrongCode = ({ failures }: Attempt): InvalidCode =>
   new InvalidCode(Math.max(0, freeAttemptsMax - failures));

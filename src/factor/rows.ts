@@ -34,6 +34,8 @@ export interface PendingFactor {
   stepId: string;
   /** Wrong codes so far; after the last one that is allowed it is gone. */
   failures: number;
+  /** Id of the active factor in whose place it may come; null where there was none. */
+  replaces: string | null;
   createdAt: Date;
   expiresAt: Date;
 }
@@ -51,7 +53,12 @@ export type StoredFactorJson = FactorJson & {
   activated_at: string;
   last_used_at: string | null;
 };
-export type PendingFactorJson = FactorJson & { step_id: string; failures: number; expires_at: string };
+export type PendingFactorJson = FactorJson & {
+  step_id: string;
+  failures: number;
+  replaces: string | null;
+  expires_at: string;
+};
 
 export const toStoredFactor = (row: StoredFactorJson): StoredFactor => ({
   id: row.id,
@@ -69,6 +76,7 @@ export const toPendingFactor = (row: PendingFactorJson): PendingFactor => ({
   secret: toSecret(row),
   stepId: row.step_id,
   failures: row.failures,
+  replaces: row.replaces,
   createdAt: new Date(row.created_at),
   expiresAt: new Date(row.expires_at),
 });

@@ -1,6 +1,6 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { callerOf, type RequestContext, transaction } from '../caller/context.ts';
-import { countOf, rowOf, sql } from '../db/sql.ts';
+import { countOf, type RawBuilder, rowOf, sql } from '../db/sql.ts';
 import { secondsAfter } from '../shared/clock.ts';
 import { canonicalJson, digestOf } from '../shared/digest.ts';
 import { idempotencyHours } from '../shared/limits.ts';
@@ -32,47 +32,55 @@ export function once<Answer extends object>(
 ): Promise<Answer | InvalidInput> {
   return transaction(context, async (em) => {
     if (call.key == null) return call.act(em);
-    const id = keyId(context, call.mutation, call.key);
-    const inputDigest = digestOf(canonicalJson({ ...call.input, idempotencyKey: null }));
-    if (await claim(context, em, id, inputDigest)) {
+    const key = keyOf(context, call.mutation, call.key, call.input);
+    if ((await countOf(em, claim(context, key, null))) === 1) {
       const answer = await call.act(em);
       const kept = JSON.stringify(call.keep(answer));
-      await countOf(em, sql`update idempotency_keys set answer = ${kept}::jsonb where id = ${id}`);
+      await countOf(em, sql`update idempotency_keys set answer = ${kept}::jsonb where id = ${key.id}`);
       return answer;
     }
     const first = await rowOf(
       em,
       sql<{ inputDigest: string; answer: Record<string, unknown> }>`
-        select input_digest as "inputDigest", answer from idempotency_keys where id = ${id}`,
+        select input_digest as "inputDigest", answer from idempotency_keys where id = ${key.id}`,
     );
-    if (first === null || first.inputDigest !== inputDigest) {
-      return new InvalidInput(
-        'idempotencyKey',
-        'idempotencyKey was used for this mutation with another input; take a new key for a new call.',
-      );
-    }
-    return call.restore(first.answer, em);
+    return first?.inputDigest === key.inputDigest ? call.restore(first.answer, em) : usedForAnother();
   });
 }
 
-function keyId(context: RequestContext, mutation: string, key: string): string {
-  const { subject, applicationId, tenantId } = callerOf(context);
-  return digestOf(subject, applicationId ?? undefined, tenantId ?? undefined, mutation, key);
+/** A call's key as it is stored: bound to caller, boundary and mutation, with a digest of its input. */
+export interface IdempotencyKey {
+  id: string;
+  inputDigest: string;
 }
 
-async function claim(
+export function keyOf(context: RequestContext, mutation: string, key: string, input: object): IdempotencyKey {
+  const { subject, applicationId, tenantId } = callerOf(context);
+  return {
+    id: digestOf(subject, applicationId ?? undefined, tenantId ?? undefined, mutation, key),
+    inputDigest: digestOf(canonicalJson({ ...input, idempotencyKey: null })),
+  };
+}
+
+/**
+ * The insert that claims a key, whose row count decides. A parallel call with the key waits at it.
+ * @param answer what is kept of the answer, where it is known by now; never a secret
+ */
+export function claim(
   { clock }: RequestContext,
-  em: EntityManager,
-  id: string,
-  inputDigest: string,
-): Promise<boolean> {
+  { id, inputDigest }: IdempotencyKey,
+  answer: object | null,
+): RawBuilder<unknown> {
   const now = clock.now();
   const forgotten = secondsAfter(now, -idempotencyHours * 3600);
-  const claimed = await countOf(
-    em,
-    sql`insert into idempotency_keys (id, input_digest, created_at) values (${id}, ${inputDigest}, ${now})
-      on conflict (id) do update set input_digest = excluded.input_digest, created_at = excluded.created_at, answer = null
-      where idempotency_keys.created_at <= ${forgotten}`,
-  );
-  return claimed === 1;
+  return sql`insert into idempotency_keys (id, input_digest, created_at, answer)
+    values (${id}, ${inputDigest}, ${now}, ${answer && JSON.stringify(answer)}::jsonb)
+    on conflict (id) do update set input_digest = excluded.input_digest, created_at = excluded.created_at, answer = excluded.answer
+    where idempotency_keys.created_at <= ${forgotten}`;
 }
+
+export const usedForAnother = (): InvalidInput =>
+  new InvalidInput(
+    'idempotencyKey',
+    'idempotencyKey was used for this mutation with another input; take a new key for a new call.',
+  );

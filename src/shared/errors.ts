@@ -56,8 +56,9 @@ export const unavailable = (cause?: unknown): ApiError =>
   new ApiError('UNAVAILABLE', 'The service cannot answer right now; repeat the call shortly.', cause);
 
 // SQLSTATE classes and codes of a database that is away, overloaded or cutting us off
-// (PostgreSQL manual, appendix A). 40xxx are the conflicts a repeated call gets past.
-const unavailableSqlStates = /^(08...|53...|57P0[1-5]|57014|55P03|25P0[2-4]|25006|40001|40P01|XX000)$/;
+// (PostgreSQL manual, appendix A). 40xxx are the conflicts a repeated call gets past; so is 23503, a
+// tenant or application that was deleted during the call: asked again, it is not found.
+const unavailableSqlStates = /^(08...|53...|57P0[1-5]|57014|55P03|25P0[2-4]|25006|40001|40P01|23503|XX000)$/;
 const unavailableErrno = new Set([
   'ECONNREFUSED',
   'ECONNRESET',

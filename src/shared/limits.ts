@@ -134,3 +134,46 @@ export const deniedEventsMax = 20;
 export const sealEventsMax = 1_000;
 /** Chains that are worked on at once. */
 export const sealChainsMax = 8;
+
+// --- webhooks [Standard Webhooks specification 1.0.0] -------------------------------------------
+export const webhookEndpointsMax = 10;
+export const webhookUrlCharsMax = 2_000;
+/** The specification asks for 24 to 64 random bytes. */
+export const webhookSecretBytes = 32;
+/** How long the secret before still signs beside a new one. */
+export const webhookPreviousSecretHours = 24;
+/** How long a receiver may take. The specification recommends 15 to 30 s; but others wait behind it. */
+export const webhookTimeoutMs = 10_000;
+/** Bytes of an answer that are let pass, unread. */
+export const webhookAnswerBytesMax = 64 * 1024;
+/** Waits before each further attempt [the specification's example, without its last three]. */
+export const webhookRetrySeconds = [5, 300, 1_800, 7_200, 18_000, 36_000, 36_000] as const;
+/** By so much of itself a wait is longer or shorter, at random. */
+export const webhookRetryJitter = 0.1;
+/** A delivery that fails and has waited for so long, for its own attempts or behind others, is dead. */
+export const webhookGiveUpHours = 28;
+/** How long the one who works on a lane keeps it without a sign of life. */
+export const webhookLeaseSeconds = 60;
+/** Deliveries of a lane that are sent before another has its turn. */
+export const webhookTurnMax = 20;
+/** Lanes that one server works on at once: in all, and of one endpoint. */
+export const webhookLanesMax = 16;
+export const webhookLanesPerEndpointMax = 4;
+/** How often is looked for what is due. */
+export const webhookPollMs = 250;
+export const webhookBacklogSeconds = 15;
+/** What is being sent when a server stops has so long to end; then it is sent again by another. */
+export const webhookStopMs = 500;
+/** Dead deliveries that one call brings back. */
+export const webhookReplayMax = 1_000;
+export const webhookDeliveredDays = 7;
+export const webhookDeadDays = 30;
+
+// --- npm run seed -------------------------------------------------------------------------------
+export const seedApplicationsMax = 1_000;
+export const seedTenantsMax = 1_000_000;
+export const seedUsersMax = 10_000_000;
+/** Ids are the prefix and a number of at most ten characters, and have at most 64. */
+export const seedPrefixCharsMax = 32;
+/** Rows of a batch, as text some megabytes. */
+export const seedBatchRows = 20_000;

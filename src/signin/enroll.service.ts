@@ -19,7 +19,7 @@ import { type Effects, tryCode } from '../user/code-check.ts';
 import { enrolledFactor } from '../user/subject.ts';
 import { factorView, pendingView } from '../user/user-view.ts';
 import { newRecoveryCode, putRecoveryCode } from './recovery-code-issue.ts';
-import { lockedStep, openSession, type Session, withinStep } from './session.ts';
+import { isRecovered, lockedStep, openSession, type Session, withinStep } from './session.ts';
 import type { EnrollRecoveryCodeAuthFactorInput, EnrollTotpAuthFactorInput } from './signin.input.ts';
 import { RecoveryCodeEnrollment, TotpEnrollment } from './signin.type.ts';
 import { pendingOf } from './verify.service.ts';
@@ -38,9 +38,7 @@ export async function enrollTotp(
   // A reload must not break a scan. In self-service a bearer token alone shows no secret beside an
   // active factor: whoever stole it could confirm in the user's place.
   const maySeeAgain = session.step !== null || enrolledFactor(session.subject) === undefined;
-  // One without attempts left is only still there because the request with the last one failed.
-  if (begun && begun.failures < pendingAttemptsMax && maySeeAgain)
-    return totpEnrollment(context, session, begun);
+  if (begun && hasAttempts(begun) && maySeeAgain) return totpEnrollment(context, session, begun);
 
   const draft = draftOf(context, session);
   const refused = await carryOut(context, session, currentCode, {
@@ -106,7 +104,7 @@ async function carryOut(
 ): Promise<Refusal | null> {
   const { subject, step, actor } = session;
   const now = context.clock.now();
-  const isProven = enrolledFactor(subject) === undefined || step?.satisfiedBy === 'recovery';
+  const isProven = enrolledFactor(subject) === undefined || isRecovered(session);
   if (!isProven) {
     if (currentCode == null) return new StepUpRequired();
     const within = withinStep(session, now);
@@ -146,7 +144,10 @@ function draftOf({ ids, keyRing, clock }: RequestContext, { subject, step }: Ses
   };
 }
 
-/** One pending factor of a kind in a step; one that expired or has no attempts left makes room. It remembers which factor it may replace. */
+/** Without, it can't be confirmed any more; a fault may have left it there all the same. */
+const hasAttempts = ({ failures }: PendingFactor): boolean => failures < pendingAttemptsMax;
+
+/** One pending factor of a kind in a step; a dead one makes room. It remembers which factor it may replace. */
 const insertPending = ({ subject }: Session, draft: Draft, now: Date, condition: RawBuilder<unknown>) => sql`
   insert into pending_auth_factors as p (tenant_id, id, user_id, type, step_id, key_id, secret, replaces, created_at, expires_at)
   select ${subject.tenant.id}, ${draft.id}::uuid, ${subject.userId}, ${totp.type}, ${draft.stepId}, ${draft.secret.keyId},
@@ -154,7 +155,7 @@ const insertPending = ({ subject }: Session, draft: Draft, now: Date, condition:
   where ${condition}
   on conflict (tenant_id, user_id, type, step_id) do update set id = excluded.id, key_id = excluded.key_id,
     secret = excluded.secret, replaces = excluded.replaces, failures = 0, created_at = excluded.created_at, expires_at = excluded.expires_at
-  where p.expires_at <= ${now} or p.failures >= ${pendingAttemptsMax}::int`;
+  where p.expires_at <= ${now} or p.failures >= ${pendingAttemptsMax}::int or p.replaces is distinct from excluded.replaces`;
 
 async function readPending(
   { em, clock }: RequestContext,

@@ -2,6 +2,8 @@ import type { EntityManager } from '@mikro-orm/postgresql';
 import { callerOf, type RequestContext } from '../caller/context.ts';
 import { type RawBuilder, rowOf, sql } from '../db/sql.ts';
 import { FactorNotAllowed, InvalidMfaToken } from '../factor/factor-error.type.ts';
+import { recoveryCode } from '../factor/recovery-code.ts';
+import { effectivePolicy } from '../policy/effective-policy.ts';
 import { forbidden } from '../shared/errors.ts';
 import type { Effects } from '../user/code-check.ts';
 import {
@@ -110,6 +112,10 @@ export const isOpen = (s: string, now: Date) =>
 export const lockedStep = (tenantId: string, step: Step, now: Date, condition: RawBuilder<unknown>) => sql`
   select 1 from mfa_steps s
   where s.tenant_id = ${tenantId} and s.id = ${step.id} and ${isOpen('s', now)} and ${condition} for update`;
+
+/** Whether a recovery code proves the user in this step. One that is not accepted any more proves nothing. */
+export const isRecovered = ({ subject, step }: Session): boolean =>
+  step?.satisfiedBy === recoveryCode.amr && recoveryCode.isAllowedBy(effectivePolicy(subject.tenant));
 
 /** What a code that is given in a step depends on. */
 export const withinStep = ({ subject, step }: Session, now: Date): Effects<InvalidMfaToken>['within'] =>

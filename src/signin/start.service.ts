@@ -1,16 +1,22 @@
-import type { EntityManager } from '@mikro-orm/postgresql';
 import { auditParts } from '../audit/audit.service.ts';
 import { callerOf, type RequestContext } from '../caller/context.ts';
-import { countOf, rowOf, sql, toDate } from '../db/sql.ts';
-import { once } from '../idempotency/idempotency.service.ts';
+import { countOf, type RawBuilder, rowOf, sql, toDate } from '../db/sql.ts';
+import { claim, type IdempotencyKey, keyOf, usedForAnother } from '../idempotency/idempotency.service.ts';
 import { secondsAfter } from '../shared/clock.ts';
 import { challengeStepSeconds, enrollmentStepSeconds } from '../shared/limits.ts';
 import { isId } from '../shared/text.ts';
 import { InvalidInput, NotFound, parseInput } from '../shared/user-error.type.ts';
 import { dueAt } from '../user/mfa-state.ts';
 import { readSubject, type Subject } from '../user/subject.ts';
-import { stateInputs } from '../user/user-view.ts';
-import { type Decision, decide, decisionInputs, requiresEnrollment, type StepPurpose } from './decision.ts';
+import {
+  type Decision,
+  decide,
+  decisionInputs,
+  type MfaReason,
+  type MfaStatus,
+  requiresEnrollment,
+  type StepPurpose,
+} from './decision.ts';
 import { assertMayRunSteps } from './signin.access.ts';
 import { type StartMfaInput, startOf } from './signin.input.ts';
 import { MfaDecision } from './signin.type.ts';
@@ -23,88 +29,87 @@ const stepSeconds: Record<StepPurpose, number> = {
 
 /** What is kept of a decision for a repeated call: all but the token. */
 interface KeptDecision {
-  decision: Omit<MfaDecision, 'mfaToken' | 'pageUrl'> | null;
-  stepId: string | null;
-  purpose: StepPurpose | null;
+  status: MfaStatus;
+  reason: MfaReason;
+  /** The step that was opened; null where there was none. */
+  step: { id: string; purpose: StepPurpose; expiresAt: Date } | null;
+  /** Days from the moment when enrollment was first required; null outside the grace period. */
+  graceDays: number | null;
 }
 
-/** Decides the MFA step of a sign-in and opens it where there is something to do. */
+/** A step about to be opened. */
+interface NewStep {
+  id: string;
+  purpose: StepPurpose;
+  token: { text: string; hash: string };
+  expiresAt: Date;
+}
+
+/**
+ * Decides the MFA step of a sign-in and opens it where there is something to do: one read, one write.
+ * With an idempotency key, the write claims it; where it is taken, the first decision is answered again.
+ */
 export async function startMfa(
   context: RequestContext,
   input: StartMfaInput,
 ): Promise<MfaDecision | InvalidInput | NotFound> {
-  assertMayRunSteps(callerOf(context));
+  const caller = callerOf(context);
+  assertMayRunSteps(caller);
   const valid = parseInput(startOf(context.redirectOrigins), input);
   if (valid instanceof InvalidInput) return valid;
-  if (valid.idempotencyKey == null) return (await begin(context, context.em, input)).answer;
+  const key = valid.idempotencyKey == null ? null : keyOf(context, 'startMfa', valid.idempotencyKey, input);
 
-  const started = await once<Started>(context, {
-    mutation: 'startMfa',
-    key: valid.idempotencyKey,
-    input,
-    act: (em) => begin(context, em, input),
-    keep: ({ kept }) => ({ ...kept }),
-    restore: async (kept, em) => repeat(context, em, input.tenantId, kept as unknown as KeptDecision),
-  });
-  return started instanceof InvalidInput ? started : started.answer;
-}
-
-interface Started {
-  answer: MfaDecision | NotFound;
-  kept: KeptDecision;
-}
-
-const notFound: Started = {
-  answer: new NotFound('tenant'),
-  kept: { decision: null, stepId: null, purpose: null },
-};
-
-async function begin(context: RequestContext, em: EntityManager, input: StartMfaInput): Promise<Started> {
   const now = context.clock.now();
   const subject = isId(input.tenantId)
-    ? await readSubject(em, callerOf(context), input.tenantId, input.userId, now)
+    ? await readSubject(context.em, caller, input.tenantId, input.userId, now)
     : null;
-  if (subject === null) return notFound;
+  if (subject === null) {
+    const isFirst =
+      key === null || (await countOf(context.em, claim(context, key, { notFound: true }))) === 1;
+    return isFirst ? new NotFound('tenant') : repeat(context, input, key);
+  }
 
-  const decision = decide(decisionInputs(subject, input.identityProvider), now);
-  const { purpose } = decision;
-  const step = purpose && {
-    id: context.ids.next(),
-    token: newMfaToken(subject.tenant.id),
-    expiresAt: secondsAfter(now, stepSeconds[purpose]),
-  };
-  const requiredAt = await save(context, em, input, subject, decision, step);
+  const inputs = decisionInputs(subject, input.identityProvider);
+  const decision = decide(inputs, now);
+  const step = decision.purpose && newStep(context, subject.tenant.id, decision.purpose);
   const kept: KeptDecision = {
-    decision: {
-      status: decision.status,
-      reason: decision.reason,
-      expiresAt: step?.expiresAt ?? null,
-      // The moment that counts is the one stored: a parallel start may have been first.
-      enrollmentDueAt:
-        decision.reason === 'GRACE_PERIOD' ? dueAt(stateInputs(subject).policy, requiredAt ?? now) : null,
-    },
-    stepId: step?.id ?? null,
-    purpose,
+    status: decision.status,
+    reason: decision.reason,
+    step: step && { id: step.id, purpose: step.purpose, expiresAt: step.expiresAt },
+    graceDays: decision.reason === 'GRACE_PERIOD' ? inputs.policy.gracePeriodDays : null,
   };
-  return { answer: withToken(context, kept, step?.token.text ?? null), kept };
+  const saved = await save(context, input, subject, decision, step, key && claim(context, key, kept));
+  if (saved === null) return key === null ? new NotFound('tenant') : repeat(context, input, key);
+  return answerOf(context, kept, saved.requiredAt, step?.token.text ?? null);
 }
 
-/** Learns of the user, opens the step and records the decision, in one statement. */
+function newStep({ ids, clock }: RequestContext, tenantId: string, purpose: StepPurpose): NewStep {
+  const expiresAt = secondsAfter(clock.now(), stepSeconds[purpose]);
+  return { id: ids.next(), purpose, token: newMfaToken(tenantId), expiresAt };
+}
+
+/**
+ * Learns of the user, opens the step and records the decision, in one statement.
+ * @param claiming claims the idempotency key; where it is taken, nothing is done
+ * @returns since when enrollment is required of the user; null where the key was taken
+ */
 async function save(
   context: RequestContext,
-  em: EntityManager,
   input: StartMfaInput,
   { tenant, userId }: Subject,
   decision: Decision,
-  step: { id: string; token: { hash: string }; expiresAt: Date } | null,
-): Promise<Date | null> {
+  step: NewStep | null,
+  claiming: RawBuilder<unknown> | null,
+): Promise<{ requiredAt: Date | null } | null> {
   const now = context.clock.now();
   const requiredAt = requiresEnrollment(decision) ? now : null;
+  const isFirst = sql`exists (select from claimed)`;
   const opened = step
     ? sql`opened as (
         insert into mfa_steps (tenant_id, id, application_id, user_id, token_hash, purpose, trigger, account_name, redirect_url, created_at, expires_at)
-        values (${tenant.id}, ${step.id}, ${tenant.applicationId}, ${userId}, ${step.token.hash}, ${decision.purpose},
-          ${input.trigger}, ${input.accountName}, ${input.redirectUrl ?? null}, ${now}, ${step.expiresAt})),`
+        select ${tenant.id}, ${step.id}::uuid, ${tenant.applicationId}, ${userId}, ${step.token.hash}, ${step.purpose},
+          ${input.trigger}, ${input.accountName}, ${input.redirectUrl ?? null}, ${now}::timestamptz, ${step.expiresAt}::timestamptz
+        where ${isFirst}),`
     : sql``;
   const events = [
     {
@@ -116,54 +121,70 @@ async function save(
     },
   ];
   const row = await rowOf(
-    em,
+    context.em,
     sql<{ requiredAt: string | null }>`
-      with learned as (
+      with claimed as (${claiming ? sql`${claiming} returning 1` : sql`select 1`}),
+      learned as (
         insert into users (tenant_id, id, account_name, enrollment_required_at, created_at)
-        values (${tenant.id}, ${userId}, ${input.accountName}, ${requiredAt}, ${now})
+        select ${tenant.id}, ${userId}, ${input.accountName}, ${requiredAt}::timestamptz, ${now}::timestamptz where ${isFirst}
         on conflict (tenant_id, id) do update set account_name = excluded.account_name,
           enrollment_required_at = coalesce(users.enrollment_required_at, excluded.enrollment_required_at)
         returning enrollment_required_at),
       ${opened}
-      ${auditParts(context, callerOf(context).subject, events)}
+      ${auditParts(context, callerOf(context).subject, events, isFirst)}
       select enrollment_required_at as "requiredAt" from learned`,
   );
-  return row?.requiredAt == null ? null : toDate(row.requiredAt);
+  return row && { requiredAt: row.requiredAt === null ? null : toDate(row.requiredAt) };
 }
 
 /** The first decision again, with a new token in the place of the first, which dies. */
 async function repeat(
   context: RequestContext,
-  em: EntityManager,
-  tenantId: string,
-  kept: KeptDecision,
-): Promise<Started> {
-  if (kept.decision === null) return notFound;
-  const decision = {
-    ...kept.decision,
-    expiresAt: revive(kept.decision.expiresAt),
-    enrollmentDueAt: revive(kept.decision.enrollmentDueAt),
-  };
-  const again = { ...kept, decision };
-  if (kept.stepId === null) return { answer: withToken(context, again, null), kept };
+  { tenantId, userId }: StartMfaInput,
+  { id, inputDigest }: IdempotencyKey,
+): Promise<MfaDecision | InvalidInput | NotFound> {
+  const first = await rowOf(
+    context.em,
+    sql<{
+      inputDigest: string;
+      kept: KeptDecision | { notFound: true };
+      isThere: boolean;
+      requiredAt: string | null;
+    }>`
+      select k.input_digest as "inputDigest", k.answer as kept,
+        exists (select from tenants t where t.id = ${tenantId} and ${callerOf(context).tenantsInBoundary('t')}) as "isThere",
+        (select u.enrollment_required_at from users u where u.tenant_id = ${tenantId} and u.id = ${userId}) as "requiredAt"
+      from idempotency_keys k where k.id = ${id}`,
+  );
+  if (first?.inputDigest !== inputDigest) return usedForAnother();
+  const { kept, isThere } = first;
+  if ('notFound' in kept || !isThere) return new NotFound('tenant');
+  const requiredAt = first.requiredAt === null ? null : toDate(first.requiredAt);
+  if (kept.step === null) return answerOf(context, kept, requiredAt, null);
   const token = newMfaToken(tenantId);
   await countOf(
-    em,
-    sql`update mfa_steps set token_hash = ${token.hash} where tenant_id = ${tenantId} and id = ${kept.stepId}`,
+    context.em,
+    sql`update mfa_steps set token_hash = ${token.hash} where tenant_id = ${tenantId} and id = ${kept.step.id}`,
   );
-  return { answer: withToken(context, again, token.text), kept };
+  return answerOf(context, kept, requiredAt, token.text);
 }
 
-function withToken(
-  context: RequestContext,
-  { decision, purpose }: KeptDecision,
+/** @param requiredAt the moment that is stored: of parallel starts, the first one's */
+function answerOf(
+  { clock, publicUrl }: RequestContext,
+  { status, reason, step, graceDays }: KeptDecision,
+  requiredAt: Date | null,
   mfaToken: string | null,
-): MfaDecision | NotFound {
-  if (decision === null) return notFound.answer;
-  const page = purpose === 'CHALLENGE' ? 'challenge' : 'enroll';
-  const pageUrl = mfaToken === null ? null : `${context.publicUrl}/mfa/${page}#token=${mfaToken}`;
-  return new MfaDecision({ ...decision, mfaToken, pageUrl });
+): MfaDecision {
+  const page = step?.purpose === 'CHALLENGE' ? 'challenge' : 'enroll';
+  return new MfaDecision({
+    status,
+    reason,
+    mfaToken,
+    // JSON gives moments back as text.
+    expiresAt: step && new Date(step.expiresAt),
+    enrollmentDueAt:
+      graceDays === null ? null : dueAt({ gracePeriodDays: graceDays }, requiredAt ?? clock.now()),
+    pageUrl: mfaToken === null ? null : `${publicUrl}/mfa/${page}#token=${mfaToken}`,
+  });
 }
-
-/** JSON gives moments back as text. */
-const revive = (moment: Date | null): Date | null => moment && new Date(moment);

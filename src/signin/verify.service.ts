@@ -1,7 +1,7 @@
 import { type AuditEntry, auditParts, recordAs } from '../audit/audit.service.ts';
 import type { RequestContext } from '../caller/context.ts';
 import { countOf, rowOf, type Statements, sql } from '../db/sql.ts';
-import { reservePendingAttempt } from '../factor/attempts.ts';
+import { reservePendingAttempt, returnPendingAttempt } from '../factor/attempts.ts';
 import {
   FactorNotAllowed,
   InvalidCode,
@@ -18,7 +18,16 @@ import { tryCode } from '../user/code-check.ts';
 import type { StoredUser } from '../user/subject.ts';
 import { factorView } from '../user/user-view.ts';
 import { newRecoveryCode, putRecoveryCode } from './recovery-code-issue.ts';
-import { isOpen, lockedStep, openSession, openStep, type Session, type Step, withinStep } from './session.ts';
+import {
+  isOpen,
+  isRecovered,
+  lockedStep,
+  openSession,
+  openStep,
+  type Session,
+  type Step,
+  withinStep,
+} from './session.ts';
 import type {
   VerifyRecoveryCodeAuthFactorChallengeInput,
   VerifyTotpAuthFactorChallengeInput,
@@ -36,6 +45,10 @@ export async function verifyTotp(
   if (!('subject' in session)) return session;
   if (!totp.isAllowedBy(effectivePolicy(session.subject.tenant))) return new FactorNotAllowed();
   const begun = pendingOf(session, totp);
+  // What a recovery code allowed to begin is not confirmed once such codes are not accepted.
+  if (begun?.replaces != null && session.step?.satisfiedBy === recoveryCode.amr && !isRecovered(session)) {
+    return new FactorNotAllowed();
+  }
   return begun ? confirm(context, session, begun, code) : challenge(context, session, totp, code);
 }
 
@@ -120,15 +133,15 @@ async function confirm(
   try {
     spends = totp.verify(code, { place, secret: begun.secret, spent: 0 }, keyRing, now);
   } catch (fault) {
-    // The code was not looked at, for a fault of ours: the attempt is given back.
-    await countOf(
-      em,
-      sql`update pending_auth_factors set failures = greatest(failures - 1, 0) where tenant_id = ${tenant.id} and id = ${begun.id}`,
-    );
+    await returnPendingAttempt(em, tenant.id, begun.id);
     throw fault;
   }
   if (spends !== null) {
-    const activated = await activate(context, session, begun, spends);
+    const { activated, lasts } = await activate(context, session, begun, spends);
+    if (!lasts) {
+      await returnPendingAttempt(em, tenant.id, begun.id);
+      return new InvalidMfaToken();
+    }
     if (activated !== null) {
       const factor = { ...begun, spent: spends, activatedAt: now, lastUsedAt: now };
       return new FactorVerified(
@@ -152,7 +165,7 @@ async function activate(
   { subject, step, actor }: Session,
   begun: PendingFactor,
   spends: number,
-): Promise<{ recoveryCode: string | null } | null> {
+): Promise<{ activated: { recoveryCode: string | null } | null; lasts: boolean }> {
   const now = context.clock.now();
   const { tenant, userId } = subject;
   const policy = effectivePolicy(tenant);
@@ -169,7 +182,7 @@ async function activate(
     context.em,
     // The user's row is locked first: two confirmations take turns, and the second finds nothing.
     // A factor that became active since this one was begun is not replaced (replaces).
-    sql<{ done: boolean }>`
+    sql<{ done: boolean; lasts: boolean }>`
       with locked as (select id from users where tenant_id = ${tenant.id} and id = ${userId} for update),
       allowed as (${step ? lockedStep(tenant.id, step, now, locked) : sql`select from locked`}),
       taken as (
@@ -202,9 +215,12 @@ async function activate(
       ),
       recovery as (${issued ? putRecoveryCode(issued, now, done) : sql`delete from auth_factors where ${ofUser} and type = 'RECOVERY_CODE' and ${done}`}),
       ${auditParts(context, actor, events, done)}
-      select ${done} as done`,
+      select ${done} as done, exists (select from allowed) as lasts`,
   );
-  return row?.done ? { recoveryCode: issued?.shown ?? null } : null;
+  return {
+    activated: row?.done ? { recoveryCode: issued?.shown ?? null } : null,
+    lasts: row?.lasts ?? false,
+  };
 }
 
 /** An accepted code has set the counters of its kind to zero. */

@@ -1,5 +1,3 @@
-import { jest } from '@jest/globals';
-import pg from 'pg';
 import {
   DeleteAuthFactorDocument,
   EnrollRecoveryCodeDocument,
@@ -116,23 +114,4 @@ export async function factorRows(
     [tenantId, userId],
   );
   return rows;
-}
-
-/** Runs `work` while every statement that matches is lost with its connection. */
-export async function losing<T>(statement: RegExp, work: () => Promise<T>): Promise<T> {
-  const query = pg.Client.prototype.query as (this: pg.Client, ...args: unknown[]) => Promise<unknown>;
-  const spy = jest.spyOn(pg.Client.prototype, 'query').mockImplementation(function lost(
-    this: pg.Client,
-    ...args: unknown[]
-  ) {
-    const [asked] = args as [string | { text?: string }];
-    const text = typeof asked === 'string' ? asked : (asked.text ?? '');
-    if (statement.test(text)) return Promise.reject(new Error('Connection terminated unexpectedly'));
-    return query.apply(this, args);
-  } as unknown as typeof pg.Client.prototype.query);
-  try {
-    return await work();
-  } finally {
-    spy.mockRestore();
-  }
 }

@@ -4,6 +4,7 @@ import { exportJWK, generateKeyPair } from 'jose';
 import { createService } from '../../src/service.ts';
 import { VerifyRecoveryCodeDocument, VerifyTotpDocument } from '../generated/documents.ts';
 import { publicUrl, startTestServer, type TestServer, uniqueId } from '../setup/harness.ts';
+import { losing } from '../setup/statement-faults.ts';
 import { codeAt, wrongCode } from '../setup/totp.ts';
 import {
   beginTotp,
@@ -14,7 +15,7 @@ import {
   startToken,
   verify,
 } from '../signin/user-agent.ts';
-import { countersOf, factorRows, losing, selfOf, tally } from './agent.ts';
+import { countersOf, factorRows, selfOf, tally } from './agent.ts';
 
 let server: TestServer;
 /** Has the database, and not the key that the secrets are sealed with. */

@@ -234,7 +234,7 @@ describe('with a current code, in a step that is finished meanwhile', () => {
     const mfaToken = await satisfiedByTotp();
     const begun = await beginTotp(world.browser, { mfaToken, currentCode: right() });
     const confirmed = await overtaken(mfaToken, () => verify(world.browser, right(begun.secret), mfaToken));
-    expect(confirmed).toMatchObject({ code: 'INVALID_CODE' });
+    expect(confirmed).toMatchObject(refused);
     expect((await factorRows(server, world.tenantId, user.id))[0]).toMatchObject({ id: user.factorId });
   });
 });
@@ -271,5 +271,47 @@ describe('ENR-1: a pending factor ends with its step', () => {
     expect(await introspect(world.browser, mfaToken)).toBeNull();
     expect(await verify(world.browser, right(begun.secret), mfaToken)).toMatchObject(refused);
     expect(await enroll(world.browser, { mfaToken })).toMatchObject(refused);
+  });
+});
+
+describe('STEP-4: what was read of a step before the user enrolled elsewhere counts no more', () => {
+  /** Confirms a new authenticator in another step, first in the line for the user's row; then the call. */
+  async function afterEnrollment<T>(call: () => Promise<T>): Promise<T> {
+    server.clock.advance(30);
+    const elsewhere = await startToken(world, user.id);
+    const begun = await beginTotp(world.browser, { mfaToken: elsewhere, currentCode: right() });
+    const [confirmed, answer] = await lineUp<[object, T]>(
+      userRow(world.tenantId, user.id),
+      () => verify(world.browser, right(begun.secret), elsewhere),
+      call,
+    );
+    expect(confirmed).toMatchObject({ __typename: 'FactorVerified' });
+    return answer;
+  }
+
+  test('a finish of a challenge that the dead authenticator answered gives no assertion', async () => {
+    const mfaToken = await satisfiedByTotp();
+    const { id } = await stepOf(server, mfaToken);
+    server.clock.advance(30);
+    const elsewhere = await startToken(world, user.id);
+    const begun = await beginTotp(world.browser, { mfaToken: elsewhere, currentCode: right() });
+    const [confirmed, completed] = await lineUp<[object, object]>(
+      stepRow(id),
+      () => verify(world.browser, right(begun.secret), elsewhere),
+      () => finishChallenge(world, mfaToken),
+    );
+    expect(confirmed).toMatchObject({ __typename: 'FactorVerified' });
+    expect(completed).toMatchObject(refused);
+    expect(await finishChallenge(world, mfaToken)).toMatchObject({ code: 'MFA_NOT_SATISFIED' });
+  });
+
+  test.each([
+    ['a recovery code', (mfaToken: string) => newRecoveryCode(world.browser, { mfaToken })],
+    ['an authenticator', (mfaToken: string) => enroll(world.browser, { mfaToken })],
+  ])('in a step that the dead recovery code answered, %s is not to be had', async (_what, call) => {
+    const mfaToken = await satisfiedByRecovery();
+    expect(await afterEnrollment<object>(() => call(mfaToken))).toMatchObject(refused);
+    expect(await call(mfaToken)).toMatchObject({ code: 'STEP_UP_REQUIRED' });
+    expect(await pendingIds()).toEqual([]);
   });
 });

@@ -1,6 +1,7 @@
 import { type Scope, scopes } from '../../src/caller/caller.ts';
 import type { TestServer, TokenOptions } from '../setup/harness.ts';
 import { makeWorld } from '../setup/world.ts';
+import { createEndpoint } from '../webhook/webhook-world.ts';
 
 /** How far a caller reaches; `none` brings no token. */
 export type Kind = 'none' | 'installation' | 'application' | 'tenant';
@@ -12,10 +13,11 @@ export const scopeSets: readonly (readonly Scope[])[] = [[], ...scopes.map((scop
 /** Where the thing asked for stands, seen from the caller's own tenant. */
 export type Place = 'own' | 'sibling' | 'foreign' | 'absent';
 
-/** A tenant and its application. */
+/** A tenant, its application, and an endpoint of that. */
 export interface Target {
   applicationId: string;
   tenantId: string;
+  endpointId: string;
 }
 
 /** Two applications: the callers' own, with two tenants, and a foreign one. */
@@ -44,15 +46,20 @@ export async function makeGround(server: TestServer): Promise<Ground> {
     'insert into users (tenant_id, id, created_at) select id, $2, now() from unnest($1::text[]) as id',
     [[...own.tenantIds, ...foreign.tenantIds], knownUser],
   );
-  const target = (applicationId: string, n: number): Target => ({
+  const admin = await server.caller();
+  const endpointOf = async ({ applicationId }: { applicationId: string }) =>
+    (await createEndpoint({ admin }, { applicationId, url: 'https://hooks.example.com/' })).endpointId;
+  const [ownEndpoint, foreignEndpoint] = [await endpointOf(own), await endpointOf(foreign)];
+  const target = (applicationId: string, n: number, endpointId: string): Target => ({
     applicationId,
     tenantId: `${applicationId}.t${n}`,
+    endpointId,
   });
   return {
-    own: target(own.applicationId, 1),
-    sibling: target(own.applicationId, 2),
-    foreign: target(foreign.applicationId, 1),
-    absent: target(foreign.applicationId.replace(/.{8}$/, '________'), 1),
+    own: target(own.applicationId, 1, ownEndpoint),
+    sibling: target(own.applicationId, 2, ownEndpoint),
+    foreign: target(foreign.applicationId, 1, foreignEndpoint),
+    absent: target(foreign.applicationId.replace(/.{8}$/, '________'), 1, crypto.randomUUID()),
     search,
     subject: `caller ${crypto.randomUUID()}`,
   };
@@ -64,7 +71,7 @@ function claimsOf(kind: Kind, { own, subject }: Ground, granted: readonly Scope[
     sub: subject,
     scopes: granted,
     ...(kind === 'application' && { applicationId: own.applicationId }),
-    ...(kind === 'tenant' && own),
+    ...(kind === 'tenant' && { applicationId: own.applicationId, tenantId: own.tenantId }),
   };
 }
 

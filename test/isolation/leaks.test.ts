@@ -120,7 +120,12 @@ describe('TEN-2: ids', () => {
     ['real but for a space behind', (real) => `${real} `],
     ['real but in capitals', (real) => real.toUpperCase()],
   ])('that are %s answer like absent ones, in every operation', async (_name, odd) => {
-    const target = { applicationId: odd(ground.own.applicationId), tenantId: odd(ground.own.tenantId) };
+    const { applicationId, tenantId, endpointId } = ground.own;
+    const target = {
+      applicationId: odd(applicationId),
+      tenantId: odd(tenantId),
+      endpointId: odd(endpointId),
+    };
     const asked = operations
       .filter(({ about }) => about !== 'nothing')
       .flatMap((operation) => boundaries.map((kind) => ({ operation, caller: readers[kind] })));
@@ -157,7 +162,7 @@ describe('TEN-2: ids', () => {
 describe('TEN-2: boundaries that do not fit together', () => {
   test('a tenant of another application than the token names is no tenant at all', async () => {
     const { own, foreign } = ground;
-    const mixed = { applicationId: own.applicationId, tenantId: foreign.tenantId };
+    const mixed = { ...own, tenantId: foreign.tenantId };
     const caller = await makeCaller(server, { ...ground, own: mixed }, 'tenant', [
       'mfa-policy:read',
       'tenant:write',

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { createSchema } from '../../src/schema.ts';
 import { CreateApplicationDocument, CreateTenantDocument } from '../generated/documents.ts';
 import { startTestServer, type TestServer, uniqueId } from '../setup/harness.ts';
+import { createEndpoint } from '../webhook/webhook-world.ts';
 import {
   boundaries,
   everyCaller,
@@ -62,6 +63,7 @@ async function stored(): Promise<unknown> {
     users: await read(
       'select u.* from users u join tenants t on t.id = u.tenant_id where t.application_id = any($1) order by t.id, u.id',
     ),
+    endpoints: await read('select * from webhook_endpoints where application_id = any($1) order by id'),
     audit: (
       await server.database.pool.query(
         "select * from audit_events where actor = $1 and action <> 'access.denied' order by id",
@@ -79,6 +81,11 @@ async function prepare(
 ): Promise<{ target: Target; caller: GridCaller }> {
   if (spends === undefined) return { target: ground[place], caller };
   const admin = await server.caller();
+  if (spends === 'endpoint') {
+    const { applicationId } = ground[place];
+    const made = await createEndpoint({ admin }, { applicationId, url: 'https://hooks.example.com/' });
+    return { target: { ...ground[place], endpointId: made.endpointId }, caller };
+  }
   const id = uniqueId('throwaway');
   if (spends === 'application') {
     await admin.call(CreateApplicationDocument, { input: { id, displayName: 'Throwaway' } });
@@ -86,7 +93,7 @@ async function prepare(
   }
   const { applicationId } = ground[place];
   await admin.call(CreateTenantDocument, { input: { id, applicationId, displayName: 'Throwaway' } });
-  const target = { applicationId, tenantId: id };
+  const target = { ...ground[place], tenantId: id };
   if (caller.kind !== 'tenant') return { target, caller };
   return { target, caller: await makeCaller(server, { ...ground, own: target }, 'tenant', caller.scopes) };
 }

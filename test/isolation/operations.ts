@@ -21,6 +21,8 @@ export interface Operation {
   openToTenants?: true;
   /** Other boundaries: FORBIDDEN. */
   only?: 'installation' | 'application' | 'tenant';
+  /** To callers of a tenant: FORBIDDEN. */
+  notForTenants?: true;
   /** Answered without a bearer token too: an MFA token, good or bad, speaks for itself. */
   openToTokens?: true;
   /** What the caller must reach: the application as a whole, at least its tenant's application, the tenant. */
@@ -30,7 +32,7 @@ export interface Operation {
   /** What stands there where it does not. */
   outside?: unknown;
   /** What a call uses up, so that each needs its own. */
-  spends?: 'application' | 'tenant';
+  spends?: 'application' | 'tenant' | 'endpoint';
 }
 
 const notFound = { __typename: 'NotFound', code: 'NOT_FOUND' };
@@ -42,15 +44,19 @@ const ofTenant = ({ tenantId }: Target) => payload('TenantPayload', { tenant: { 
 const ofApplication = ({ applicationId }: Target) =>
   payload('ApplicationPayload', { application: { id: applicationId } });
 
+const inputType = (field: string): string => `${field[0]?.toUpperCase()}${field.slice(1)}Input`;
+
+/** A key that is one, whatever the id is. */
+const keyOf = (id: string): string => `matrix ${Buffer.from(id).toString('base64url').slice(0, 100)}`;
+
 /** A mutation of one input, of whose answer the type, the id and the code are asked. */
 function mutation(field: string, thing: 'application' | 'tenant' | 'id'): string {
-  const type = `${field[0]?.toUpperCase()}${field.slice(1)}Input`;
   const part = {
     application: '... on ApplicationPayload { application { id } }',
     tenant: '... on TenantPayload { tenant { id } }',
     id: '... on DeletedPayload { id }',
   }[thing];
-  return `mutation ($input: ${type}!) {
+  return `mutation ($input: ${inputType(field)}!) {
     result: ${field}(input: $input) { __typename ${part} ... on UserError { code message } }
   }`;
 }
@@ -352,7 +358,7 @@ export const operations: readonly Operation[] = [
       ['verifyRecoveryCodeAuthFactorChallenge', { recoveryCode: '0' }],
     ] as const
   ).flatMap(([name, input]): Operation[] => {
-    const document = `mutation ($input: ${name[0]?.toUpperCase()}${name.slice(1)}Input!) {
+    const document = `mutation ($input: ${inputType(name)}!) {
       result: ${name}(input: $input) { __typename ... on UserError { code } }
     }`;
     const inStep: Operation = {
@@ -376,6 +382,63 @@ export const operations: readonly Operation[] = [
       },
     ];
   }),
+  {
+    name: 'webhookEndpoints',
+    document: 'query ($id: ID!) { result: webhookEndpoints(applicationId: $id) { id } }',
+    variables: ({ applicationId }) => ({ id: applicationId }),
+    scope: 'application:write',
+    notForTenants: true,
+    about: 'application',
+    inside: ({ endpointId }) => [{ id: endpointId }],
+    outside: [],
+  },
+  {
+    name: 'webhookDeliveries',
+    document:
+      'query ($id: ID!) { result: webhookDeliveries(applicationId: $id) { nodes { id } totalCount } }',
+    variables: ({ applicationId }) => ({ id: applicationId }),
+    scope: 'application:write',
+    notForTenants: true,
+    about: 'application',
+    inside: () => ({ nodes: [], totalCount: 0 }),
+    outside: { nodes: [], totalCount: 0 },
+  },
+  ...(
+    [
+      ['updateWebhookEndpoint', ({ endpointId: id }) => ({ id }), { __typename: 'WebhookEndpointPayload' }],
+      ['rotateWebhookSecret', ({ endpointId: id }) => ({ id }), { __typename: 'WebhookSecretPayload' }],
+      [
+        'replayWebhookDeliveries',
+        ({ endpointId }) => ({ endpointId }),
+        { __typename: 'WebhookDeliveriesReplayed' },
+      ],
+      ['deleteWebhookEndpoint', ({ endpointId: id }) => ({ id }), { __typename: 'DeletedPayload' }],
+      [
+        'createWebhookEndpoint',
+        // One for each boundary: an application has at most ten.
+        ({ applicationId }) => ({
+          applicationId,
+          url: 'https://a.example.com/',
+          idempotencyKey: keyOf(applicationId),
+        }),
+        { __typename: 'WebhookSecretPayload' },
+      ],
+    ] satisfies [string, (target: Target) => object, object][]
+  ).map(
+    ([name, input, inside]): Operation => ({
+      name,
+      document: `mutation ($input: ${inputType(name)}!) {
+        result: ${name}(input: $input) { __typename ... on UserError { code message } }
+      }`,
+      variables: (target) => ({ input: input(target) }),
+      scope: 'application:write',
+      notForTenants: true,
+      about: 'application',
+      ...(name === 'deleteWebhookEndpoint' && { spends: 'endpoint' }),
+      inside: () => inside,
+      outside: notFound,
+    }),
+  ),
 ];
 
 /** Open in development; in production to callers with schema:read, whatever their boundary. */
@@ -388,7 +451,7 @@ export type Outcome = 'UNAUTHENTICATED' | 'FORBIDDEN' | 'inside' | 'outside';
 
 /** What the rules say of a call. */
 export function outcomeOf(
-  { scope, orScope, openToTenants, openToTokens, only, about }: Operation,
+  { scope, orScope, openToTenants, openToTokens, only, notForTenants, about }: Operation,
   kind: Kind,
   granted: readonly Scope[],
   place: Place,
@@ -399,6 +462,7 @@ export function outcomeOf(
   const mayAtAll =
     scope === undefined || granted.includes(scope) || mayOtherwise || (openToTenants && kind === 'tenant');
   if (!mayAtAll || (only !== undefined && kind !== only)) return 'FORBIDDEN';
+  if (notForTenants && kind === 'tenant') return 'FORBIDDEN';
   if (about === 'nothing') return 'inside';
   return reached[about][kind].includes(place) ? 'inside' : 'outside';
 }

@@ -109,7 +109,9 @@ export function tableOf(tallies: Tallies): string {
     'second winners',
     'no winner',
     'looks too many',
-    'other',
+    'undecided',
+    'calls shed (503)',
+    'unexpected',
     'seconds',
   ];
   const lines = Object.entries(tallies).map(([name, tally]) =>

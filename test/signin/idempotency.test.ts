@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { RemoveTenantDocument } from '../generated/documents.ts';
 import { startTestServer, type TestServer, uniqueId } from '../setup/harness.ts';
 import { codeAt } from '../setup/totp.ts';
 import { introspect, openConnections, renewed, setPolicy, stepOf } from './step-tools.ts';
@@ -150,10 +151,30 @@ describe('startMfa with an idempotency key', () => {
       expect(kept).not.toContain(secret.split('.')[0]);
     }
     // Other tests keep answers of other mutations in the same table.
-    const decisions = rows.filter(({ answer }) => answer !== null && 'decision' in answer);
+    const decisions = rows.filter(({ answer }) => answer !== null && 'reason' in answer);
     expect(decisions.length).toBeGreaterThan(0);
     for (const { answer } of decisions) {
-      expect(Object.keys(answer).sort()).toEqual(['decision', 'purpose', 'stepId']);
+      expect(Object.keys(answer).sort()).toEqual(['graceDays', 'reason', 'status', 'step']);
     }
+  });
+
+  test('of a tenant that was deleted meanwhile, answers as for one that never was', async () => {
+    const own = await signInWorld(server);
+    const [userId, key] = [uniqueId('user'), uniqueId('key')];
+    await decided(own, userId, key);
+    await own.admin.call(RemoveTenantDocument, { id: own.tenantId });
+    expect(await start(own, userId, { idempotencyKey: key })).toMatchObject({ code: 'NOT_FOUND' });
+  });
+
+  test('answers the same moment of grace again', async () => {
+    const own = await signInWorld(server, {
+      policy: { totpEnabled: true, enrollment: 'REQUIRED', gracePeriodDays: 7 },
+    });
+    const [userId, key] = [uniqueId('user'), uniqueId('key')];
+    const first = await decided(own, userId, key);
+    expect(first.rest).toMatchObject({ reason: 'GRACE_PERIOD', enrollmentDueAt: expect.any(String) });
+    server.clock.advance(60);
+    await setPolicy(own, { gracePeriodDays: 3 });
+    expect((await decided(own, userId, key)).rest).toEqual(first.rest);
   });
 });

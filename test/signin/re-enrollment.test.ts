@@ -211,6 +211,24 @@ describe('STEP-3: the policy of now', () => {
     expect(await verify(world.browser, right(), mfaToken)).toMatchObject(verified);
   });
 
+  test.each(['enrolls', 'confirms'])(
+    'with recovery codes off, a step that one satisfied %s no new authenticator',
+    async (act) => {
+      const mfaToken = await startToken(world, user.id);
+      await redeem(world.browser, mfaToken, user.recoveryCode);
+      const begun = act === 'confirms' ? await beginTotp(world.browser, { mfaToken }) : null;
+      await setPolicy(world, { recoveryCodesEnabled: false });
+      const answer = begun
+        ? await verify(world.browser, right(begun.secret), mfaToken)
+        : await enroll(world.browser, { mfaToken });
+      expect(answer).toMatchObject(begun ? notAllowed : stepUp);
+      expect((await factorRows(server, world.tenantId, user.id))[0]).toMatchObject({ id: user.factorId });
+      await setPolicy(world, { recoveryCodesEnabled: true });
+      const { secret } = begun ?? (await beginTotp(world.browser, { mfaToken }));
+      expect(await verify(world.browser, right(secret), mfaToken)).toMatchObject(verified);
+    },
+  );
+
   test('made optional once the user has enrolled, it lets the enrollment finish', async () => {
     const mfaToken = await startToken(world, uniqueId('user'));
     const begun = await beginTotp(world.browser, { mfaToken });

@@ -1,20 +1,11 @@
-import { jest } from '@jest/globals';
-import pg from 'pg';
+import { withFaults } from '../setup/statement-faults.ts';
 
 /** Runs `work` and tells which statements reached the database meanwhile, on any connection of this process. */
 export async function statementsOf(work: () => Promise<unknown>): Promise<string[]> {
-  const query = jest.spyOn(pg.Client.prototype, 'query');
-  try {
-    await work();
-    return query.mock.calls.map(([asked]) => textOf(asked));
-  } finally {
-    query.mockRestore();
-  }
-}
-
-/** pg takes a text, or an object that has one. */
-function textOf(asked: unknown): string {
-  if (typeof asked === 'string') return asked;
-  const { text } = asked as { text?: unknown };
-  return typeof text === 'string' ? text : 'a statement without text';
+  const statements: string[] = [];
+  await withFaults((_, text) => {
+    statements.push(text);
+    return null;
+  }, work);
+  return statements;
 }
