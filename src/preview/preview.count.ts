@@ -16,7 +16,7 @@ import type { PreviewCounts } from './preview.type.ts';
  * would be computed for each user, and leaves the plan parallel.
  */
 
-export type UserCounts = Pick<PreviewCounts, 'usersToEnroll' | 'usersNoLongerChallenged'>;
+type UserCounts = Pick<PreviewCounts, 'usersToEnroll' | 'usersNoLongerChallenged'>;
 
 /** What a change of an application's policy would do. */
 export function countInApplication(
