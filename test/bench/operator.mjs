@@ -43,12 +43,8 @@ try {
   );
   const times = [];
   for (let round = 1; round <= seeds; round += 1) times.push(await timeSeeding(`seeded_${round}`, 10));
-  console.log(
-    line(
-      'npm run seed, 10 applications',
-      times.map((seconds) => seconds * 1000),
-    ),
-  );
+  const ms = times.map((seconds) => seconds * 1000);
+  if (seeds > 0) console.log(line('npm run seed, 10 applications', ms));
   await timeSeeding('operator', 1);
   await timeQuestions('operator');
 } finally {
@@ -62,12 +58,17 @@ function urlOf(name) {
   return url.href;
 }
 
+async function asOwner(name, statement) {
+  const client = new pg.Client({ connectionString: urlOf(name) });
+  await client.connect();
+  const result = await client.query(statement);
+  await client.end();
+  return result;
+}
+
 /** Into a new database. @returns seconds, the start of the process included */
 async function timeSeeding(name, applications) {
-  const client = new pg.Client({ connectionString: postgres.url });
-  await client.connect();
-  await client.query(`create database ${name}`);
-  await client.end();
+  await asOwner('cufflink', `create database ${name}`);
   await migrate(urlOf(name), databaseSchema);
   const began = performance.now();
   await promisify(execFile)(
@@ -121,7 +122,7 @@ async function timeQuestions(name) {
     logLevel: 'silent',
   });
   const token = await issuer.mint({ sub: 'bench', scope: scopes.join(' ') });
-  for (const [what, query] of await questions(database)) {
+  for (const [what, query] of await questions(name)) {
     const times = [];
     let refused = 0;
     // The first one warms up.
@@ -138,8 +139,9 @@ async function timeQuestions(name) {
   await database.close();
 }
 
-async function questions({ pool }) {
-  const { rows } = await pool.query(
+async function questions(name) {
+  const { rows } = await asOwner(
+    name,
     'select tenant_id as id, count(*)::int as users from users group by tenant_id order by 2 desc limit 50',
   );
   const preview = (field, of) =>
