@@ -86,8 +86,14 @@ const idOf = (parent: unknown): { id?: unknown } =>
 /** The things that a call named by well-formed ids; nothing else of what a caller wrote is kept. */
 function namedIn(args: Record<string, unknown>): Record<string, string> {
   const ids = ['id', 'applicationId', 'tenantId'].map((name) => [name, args[name], isId] as const);
+  const first = Array.isArray(args['tenantIds']) ? args['tenantIds'][0] : undefined;
   return Object.fromEntries(
-    [...ids, ['userId', args['userId'], isUserId] as const].flatMap(([name, value, isWellFormed]) =>
+    [
+      ...ids,
+      // Of a list the first stands for all, which are refused together.
+      ['tenantIds', first, isId] as const,
+      ['userId', args['userId'], isUserId] as const,
+    ].flatMap(([name, value, isWellFormed]) =>
       typeof value === 'string' && isWellFormed(value) && !looksSecret(value) ? [[name, value]] : [],
     ),
   );

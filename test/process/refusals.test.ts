@@ -4,7 +4,15 @@ import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { callGraphQl } from '../setup/harness.ts';
-import { cleanUp, newFolder, processesIn, runProcess, type ServerProcess, startProcess } from './servers.ts';
+import {
+  cleanUp,
+  newFolder,
+  processesIn,
+  programsIn,
+  runProcess,
+  type ServerProcess,
+  startProcess,
+} from './servers.ts';
 
 afterEach(cleanUp);
 
@@ -69,12 +77,12 @@ describe('a start that can not be answers one sentence and exit code 1, and leav
     const folder = await newFolder();
     const first = startProcess({ folder });
     const url = await first.ready();
-    const before = await processesIn(folder);
+    const before = await programsIn(folder);
     const { code, stderr } = await runProcess({ folder, env: { PORT: portOf(url) } });
     expect(stderr).toMatch(oneSentence('Another server is running on .*; stop it first'));
     expect(code).toBe(1);
     await expectServes(first);
-    expect(await processesIn(folder)).toEqual(before);
+    expect(await programsIn(folder)).toEqual(before);
   });
 
   test('two starts at the same moment on a new folder: one serves, the other is told', async () => {

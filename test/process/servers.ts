@@ -136,8 +136,15 @@ export async function postmasterOf(folder: string): Promise<number> {
   return Number(text.split('\n')[0]);
 }
 
+/** The same without the database's sessions, which come and go with the work of its server. */
+export const programsIn = (folder: string): Promise<number[]> =>
+  processesIn(folder, (command) => !/^postgres: cufflink /.test(command));
+
 /** Live processes that work in a folder or were started with it. */
-export async function processesIn(folder: string): Promise<number[]> {
+export async function processesIn(
+  folder: string,
+  counts: (command: string) => boolean = () => true,
+): Promise<number[]> {
   const pids = (await readdir('/proc')).map(Number).filter(Number.isInteger);
   const found = await Promise.all(
     pids.map(async (pid) => {
@@ -145,7 +152,7 @@ export async function processesIn(folder: string): Promise<number[]> {
         readlink(`/proc/${pid}/cwd`).catch(() => ''),
         readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => ''),
       ]);
-      return cwd.startsWith(folder) || command.includes(folder);
+      return (cwd.startsWith(folder) || command.includes(folder)) && counts(command);
     }),
   );
   return pids.filter((_pid, index) => found[index]);
