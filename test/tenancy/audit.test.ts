@@ -186,7 +186,7 @@ describe('LOG-2: the record', () => {
       input: { applicationId: foreign.applicationId, displayName: 'X' },
     });
     await caller.call(RemoveApplicationDocument, { id: applicationId });
-    const told = await recordOf(actor);
+    const told = (await recordOf(actor)) as { action: string }[];
     expect(told.filter(({ action }) => action !== 'access.denied')).toEqual([]);
   });
 
