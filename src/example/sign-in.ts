@@ -16,7 +16,7 @@ const {
   CUFFLINK_TOKEN: token,
   ISSUER: issuer = url,
   APPLICATION: applicationId = 'harbor',
-  TENANT: tenantId = 'cedar',
+  TENANT: tenantId = 'dogwood',
   USER_ID: userId = `user-${Date.now()}`,
 } = env;
 if (!token) throw new Error('Set CUFFLINK_TOKEN to the bearer token of a sign-in service.');
