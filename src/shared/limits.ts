@@ -54,7 +54,7 @@ export const queryTimeoutMs = 2_500;
 export const idleInTransactionTimeoutMs = 3_000;
 export const requestTimeoutMs = 10_000;
 /** From a request's head to its answer; then UNAVAILABLE. Statements end by themselves at about the same time. */
-export const answerMsMax = 2_900;
+export const answerMsMax = 2_800;
 /** A database that takes longer to say `select 1` is no ready one. */
 export const readinessTimeoutMs = 1_000;
 export const poolConnectionsMax = 20;
