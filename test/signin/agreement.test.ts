@@ -5,8 +5,8 @@ import { makeWorld } from '../setup/world.ts';
 import { idOf, population, settle } from '../user/population.ts';
 
 /*
- * Of more than a thousand users in random states, explainMfa, startMfa and the state that is shown
- * say the same. A failing expectation names the seed.
+ * Of more than a thousand users in random states, explainMfa, startMfa, the state that is shown and the
+ * statistics say the same. A failing expectation names the seed.
  */
 
 interface Place {
@@ -22,7 +22,7 @@ const people: Place[] = [];
 beforeAll(async () => {
   server = await startTestServer();
   server.clock.fix(new Date());
-  admin = await server.caller({ scopes: ['auth-factor:read'] });
+  admin = await server.caller({ scopes: ['auth-factor:read', 'mfa-policy:read'] });
   for (const drawn of fc.sample(population, { numRuns: 100, seed })) {
     if (people.length > 1_000) break;
     const world = await makeWorld(server);
@@ -152,6 +152,30 @@ describe('for every user of a random population', () => {
     expect(people.length).toBeGreaterThan(1_000);
     expect([...reasons.keys()].sort()).toEqual(Object.values(reasonOf).sort());
   }, 240_000);
+
+  test('the statistics count what is shown of each', async () => {
+    const stats = new Map<string, Record<string, number>>();
+    const counted = new Map<string, Record<string, number>>();
+    for (const group of groups()) {
+      const { applicationId } = group[0] as Place;
+      const { data } = await admin.call<{ application: { mfaStats: Record<string, number> } }, object>(
+        `query ($id: ID!) { application(id: $id) {
+          mfaStats { users enrolled optional pending overdue exempt disabled } } }`,
+        { id: applicationId },
+      );
+      stats.set(applicationId, data.application.mfaStats);
+      const none = { users: 0, enrolled: 0, optional: 0, pending: 0, overdue: 0, exempt: 0, disabled: 0 };
+      const tally: Record<string, number> = counted.get(applicationId) ?? none;
+      for (const { mfa } of await showEach(group)) {
+        const state = mfa.state.toLowerCase();
+        tally['users'] = (tally['users'] ?? 0) + 1;
+        tally[state] = (tally[state] ?? 0) + 1;
+      }
+      counted.set(applicationId, tally);
+    }
+    // The sign-ins above have made everybody known.
+    expect([seed, ...stats]).toEqual([seed, ...counted]);
+  }, 120_000);
 
   test('an external identity provider decides alone, and begins no grace', async () => {
     for (const group of groups().slice(0, 20)) {
