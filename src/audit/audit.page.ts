@@ -1,7 +1,6 @@
 import { callerOf, type RequestContext } from '../caller/context.ts';
 import { rowsOf, sql, toDate } from '../db/sql.ts';
-import { type PageArgs, type PageOf, toPage } from '../shared/connection.ts';
-import { badInput } from '../shared/errors.ts';
+import { momentAndIds, type PageArgs, type PageOf, toPage } from '../shared/connection.ts';
 import type { AuditEvent, AuditFilter } from './audit.type.ts';
 
 /** A page of an application's record inside the caller's boundary, newest first. */
@@ -12,7 +11,7 @@ export async function auditPage(
   filter: AuditFilter,
 ): Promise<PageOf<AuditEvent>> {
   const caller = callerOf(context);
-  const [afterAt, afterId] = after === null ? [null, null] : positionOf(after);
+  const [afterAt, afterId] = after === null ? [null, null] : momentAndIds<[string]>(after);
   const rows = await rowsOf(
     context.em,
     sql<Omit<AuditEvent, 'at'> & { at: string }>`
@@ -29,13 +28,4 @@ export async function auditPage(
   );
   const events = rows.map((row) => ({ ...row, at: toDate(row.at) }));
   return toPage(events, first, ({ at, id }) => [at.toISOString(), id]);
-}
-
-/** A cursor of this list: a moment and a UUID. */
-function positionOf([at = '', id = '']: readonly string[]): [Date, string] {
-  const moment = new Date(at);
-  if (Number.isNaN(moment.getTime()) || !/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(id)) {
-    throw badInput('after must be a cursor that this list gave, unchanged.');
-  }
-  return [moment, id];
 }

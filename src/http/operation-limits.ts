@@ -30,6 +30,12 @@ const longerLists: ReadonlyMap<string, number> = new Map([
   ['Mutation.setTenantMfaPolicyOverrides:input.tenantIds', limits.bulkTenantsMax],
 ]);
 
+/** Fields that read far more than they answer, with what each costs. */
+const dearFields: ReadonlyMap<string, number> = new Map([
+  ['Query.previewApplicationMfaPolicy', limits.previewCost],
+  ['Query.previewTenantMfaPolicy', limits.previewCost],
+]);
+
 type Fragments = ReadonlyMap<string, FragmentDefinitionNode>;
 
 const fragmentsOf = (document: DocumentNode): Fragments =>
@@ -177,7 +183,7 @@ function addUp(
 }
 
 function addField(walk: Walk, type: GraphQLCompositeType, node: FieldNode, times: number): void {
-  walk.cost += times;
+  walk.cost += times * (dearFields.get(`${type.name}.${node.name.value}`) ?? 1);
   check(limits.costMax, walk.cost, 'of cost (fields, times the sizes of the lists they stand in)');
   // Introspection is bounded by graphql-js' own rule.
   const field = isObjectType(type) || isInterfaceType(type) ? type.getFields()[node.name.value] : undefined;

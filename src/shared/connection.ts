@@ -2,6 +2,7 @@ import type { ClassType } from 'type-graphql';
 import { Directive, Field, Int, ObjectType } from 'type-graphql';
 import { badInput } from './errors.ts';
 import { pageSizeMax } from './limits.ts';
+import { isUuid } from './text.ts';
 
 @Directive('@shareable')
 @ObjectType({ simpleResolvers: true, description: 'Where a page of a list stands.' })
@@ -108,8 +109,20 @@ function decodeCursor(cursor: string, keyLength: number): string[] {
   } catch {
     // falls through to the one message below
   }
-  throw badInput('after must be a cursor that this list gave, unchanged.');
+  throw badCursor();
 }
+
+/**
+ * The parts of a cursor that are a moment and, after it, UUIDs.
+ * @throws BAD_USER_INPUT where they are others
+ */
+export function momentAndIds<Ids extends string[]>([at = '', ...ids]: readonly string[]): [Date, ...Ids] {
+  const moment = new Date(at);
+  if (Number.isNaN(moment.getTime()) || !ids.every(isUuid)) throw badCursor();
+  return [moment, ...(ids as Ids)];
+}
+
+const badCursor = () => badInput('after must be a cursor that this list gave, unchanged.');
 
 /** Makes a page, and how many there are in all. */
 export const toConnection = <T>(

@@ -41,6 +41,8 @@ export const fieldsMax = 2_000;
 export const repeatsMax = 100;
 /** One per field answered, multiplied by the size of the list it stands in. */
 export const costMax = 25_000;
+/** A preview looks at every user whom the change concerns: a request may ask for four. */
+export const previewCost = 6_000;
 
 /** Codes of a factor that one request may carry (security.md THR-2). */
 export const codesMax = 1;

@@ -23,6 +23,9 @@ const givenIdPattern = new RegExp(`^[A-Za-z0-9._:@|-]{1,${givenIdCharsMax}}$`);
 /** Whether a string can be the id of an application or a tenant; what cannot be one names nothing. */
 export const isId = (text: string): boolean => givenIdPattern.test(text);
 
+/** Whether a string is a UUID as we write them; what is none names nothing that we named. */
+export const isUuid = (text: string): boolean => /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(text);
+
 /** Whether a string can be the id of a user. */
 export const isUserId = (text: string): boolean =>
   isPrintable(text) && text !== '' && characters(text) <= userIdCharsMax;

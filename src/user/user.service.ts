@@ -4,6 +4,7 @@ import { partsOf, rowOf, sql } from '../db/sql.ts';
 import { type InvalidCode, StepUpRequired, type TooManyAttempts } from '../factor/factor-error.type.ts';
 import type { AuthFactorType } from '../factor/rows.ts';
 import { totp } from '../factor/totp.ts';
+import { isUuid } from '../shared/text.ts';
 import { NotFound } from '../shared/user-error.type.ts';
 import { clearedMfa, noFailures, noRecoveryFailures } from './clearing.ts';
 import { type Effects, tryCode } from './code-check.ts';
@@ -51,7 +52,7 @@ async function findFactor(
   context: RequestContext,
   id: string,
 ): Promise<{ subject: Subject; factor: FoundFactor } | null> {
-  if (!/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(id)) return null;
+  if (!isUuid(id.toLowerCase())) return null;
   const caller = callerOf(context);
   const row = await rowOf(
     context.em,

@@ -38,6 +38,3 @@ export interface LaneKey {
   tenantId: string;
   endpointId: string;
 }
-
-/** Whether a string can be the id of an endpoint or an event; what cannot be one names nothing. */
-export const isUuid = (text: string): boolean => /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(text);

@@ -1,13 +1,11 @@
 import { callerOf, type RequestContext } from '../caller/context.ts';
 import { rowOf, rowsOf, sql, toDate } from '../db/sql.ts';
-import { type Connection, type PageArgs, toConnection } from '../shared/connection.ts';
-import { badInput } from '../shared/errors.ts';
-import { isId } from '../shared/text.ts';
+import { type Connection, momentAndIds, type PageArgs, toConnection } from '../shared/connection.ts';
+import { isId, isUuid } from '../shared/text.ts';
 import {
   type EndpointColumns,
   type EndpointRow,
   endpointColumns,
-  isUuid,
   toEndpoint,
   type WebhookDeliveryState,
 } from './rows.ts';
@@ -46,7 +44,8 @@ export async function deliveryPage(
   { first, after }: PageArgs,
   { state, endpointId }: WebhookDeliveryFilter,
 ): Promise<Connection<WebhookDelivery>> {
-  const [afterAt, afterEvent, afterEndpoint] = after === null ? [null, null, null] : positionOf(after);
+  const [afterAt, afterEvent, afterEndpoint] =
+    after === null ? [null, null, null] : momentAndIds<[string, string]>(after);
   // What cannot be the id of an endpoint names none.
   const isAny = reaches(context, applicationId) && (endpointId == null || isUuid(endpointId));
   const matches = isAny
@@ -90,12 +89,3 @@ const toDelivery = (row: DeliveryColumns): WebhookDelivery => ({
 
 const reaches = (context: RequestContext, applicationId: string): boolean =>
   isId(applicationId) && callerOf(context).reachesApplication(applicationId);
-
-/** A cursor of this list: a moment and two UUIDs. */
-function positionOf([at = '', event = '', endpoint = '']: readonly string[]): [Date, string, string] {
-  const moment = new Date(at);
-  if (Number.isNaN(moment.getTime()) || !isUuid(event) || !isUuid(endpoint)) {
-    throw badInput('after must be a cursor that this list gave, unchanged.');
-  }
-  return [moment, event, endpoint];
-}

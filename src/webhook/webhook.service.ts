@@ -5,10 +5,11 @@ import { anyOf, countOf, rowOf, rowsOf, sql } from '../db/sql.ts';
 import { once } from '../idempotency/idempotency.service.ts';
 import { secondsAfter } from '../shared/clock.ts';
 import { webhookEndpointsMax, webhookPreviousSecretHours, webhookReplayMax } from '../shared/limits.ts';
+import { isUuid } from '../shared/text.ts';
 import { InvalidInput, NotFound, parseInput } from '../shared/user-error.type.ts';
 import { lockApplication } from '../tenancy/tenancy.loader.ts';
 import { DeletedPayload } from '../tenancy/tenancy.type.ts';
-import { type EndpointColumns, type EndpointRow, endpointColumns, isUuid, toEndpoint } from './rows.ts';
+import { type EndpointColumns, type EndpointRow, endpointColumns, toEndpoint } from './rows.ts';
 import { newSecret, secretPlace } from './signing.ts';
 import { assertMayManageWebhooks } from './webhook.access.ts';
 import {

@@ -154,6 +154,17 @@ describe('GQL-1: nothing runs of an operation that asks for too much', () => {
     await expectServed(build(max));
   });
 
+  test('GQL-1: four previews may be asked for in one request, and no fifth', async () => {
+    const previews = (count: number) =>
+      `{ ${Array.from({ length: count }, (_, n) => `p${n}: previewTenantMfaPolicy(tenantId: "none") { __typename }`).join(' ')} }`;
+    const admin = await server.caller();
+    expect((await admin.call(previews(4))).errors).toEqual([]);
+    expect(await admin.call(previews(5))).toMatchObject({
+      status: 400,
+      errors: [{ extensions: { code: 'LIMIT_EXCEEDED' }, message: expect.stringMatching(/of cost/) }],
+    });
+  });
+
   test('GQL-1: cost counts the default page size of a field that is given none', async () => {
     const page = (inner: string) => `tenants { nodes { application { ${inner} } } }`;
     await expectServed(making(page(page('id'))));

@@ -17,7 +17,8 @@ import {
   scopeSets,
   type Target,
 } from './callers.ts';
-import { type Operation, operations, outcomeOf, schemaReads } from './operations.ts';
+import type { Operation } from './operation.ts';
+import { operations, outcomeOf, schemaReads } from './operations.ts';
 
 let server: TestServer;
 let ground: Ground;
