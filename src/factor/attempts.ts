@@ -23,6 +23,9 @@ export interface Attempt {
   lockedUntil: Date | null;
 }
 
+/** Why an attempt was refused whatever its code, as the record tells it. */
+export type RefusedFor = 'waiting' | 'disabled' | 'gone' | 'step over';
+
 export interface UserPlace {
   tenantId: string;
   userId: string;

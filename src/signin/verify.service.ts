@@ -1,7 +1,7 @@
 import { type AuditEntry, auditParts, recordAs } from '../audit/audit.service.ts';
 import type { RequestContext } from '../caller/context.ts';
 import { countOf, rowOf, type Statements, sql } from '../db/sql.ts';
-import { reservePendingAttempt, returnPendingAttempt } from '../factor/attempts.ts';
+import { type RefusedFor, reservePendingAttempt, returnPendingAttempt } from '../factor/attempts.ts';
 import {
   FactorNotAllowed,
   InvalidCode,
@@ -122,10 +122,10 @@ async function confirm(
     detail: { type: begun.type, pending: true },
   };
   const left = await reservePendingAttempt(em, tenant.id, begun.id, now);
+  const recordRefused = (refusedFor: RefusedFor) =>
+    recordAs(context, em, session.actor, [{ ...failed, detail: { ...failed.detail, refusedFor } }]);
   if (left === null) {
-    await recordAs(context, em, session.actor, [
-      { ...failed, detail: { ...failed.detail, notLookedAt: 'gone' } },
-    ]);
+    await recordRefused('gone');
     return refused(context, new InvalidCode(0));
   }
   const place = { tenantId: tenant.id, userId, id: begun.id };
@@ -140,6 +140,7 @@ async function confirm(
     const { activated, lasts } = await activate(context, session, begun, spends);
     if (!lasts) {
       await returnPendingAttempt(em, tenant.id, begun.id);
+      await recordRefused('step over');
       return new InvalidMfaToken();
     }
     if (activated !== null) {

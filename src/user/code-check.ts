@@ -2,7 +2,14 @@ import type { EntityManager } from '@mikro-orm/postgresql';
 import { type AuditEntry, auditParts, recordAs } from '../audit/audit.service.ts';
 import { type RequestContext, transaction } from '../caller/context.ts';
 import { partsOf, type RawBuilder, rowOf, type Statements, sql } from '../db/sql.ts';
-import { type Attempt, isDisabled, reserveAttempt, returnAttempt, wrongCode } from '../factor/attempts.ts';
+import {
+  type Attempt,
+  isDisabled,
+  type RefusedFor,
+  reserveAttempt,
+  returnAttempt,
+  wrongCode,
+} from '../factor/attempts.ts';
 import type { InvalidCode, TooManyAttempts } from '../factor/factor-error.type.ts';
 import type { FactorKind, FactorUnderTest } from '../factor/factor-kind.ts';
 import { refused } from '../factor/refusal.ts';
@@ -55,7 +62,8 @@ export async function tryCode<Over = never>(
   const user = { tenantId: subject.tenant.id, userId: subject.userId };
   const attempt = await reserveAttempt(em, user, kind.attempts, now);
   if (!('failures' in attempt)) {
-    await recordAs(context, em, actor, [refusalEvent(subject, kind, attempt)]);
+    const why = attempt.code === 'TOO_MANY_ATTEMPTS' ? 'waiting' : 'disabled';
+    await recordAs(context, em, actor, [refusalEvent(subject, kind, why)]);
     return refused(context, attempt);
   }
 
@@ -82,6 +90,7 @@ export async function tryCode<Over = never>(
     if (accepted) return { spent: spends };
     if (effects.within && !lasts) {
       await returnAttempt(em, user, kind.attempts, attempt);
+      await recordAs(context, em, actor, [refusalEvent(subject, kind, 'step over')]);
       return effects.within.over;
     }
   }
@@ -123,17 +132,17 @@ async function spend<Over>(
   return row ?? { accepted: false, lasts: false };
 }
 
-/** A code that was not looked at is an attempt all the same. */
+/** An attempt that was refused whatever its code is an attempt all the same. */
 const refusalEvent = (
   { tenant, userId }: Subject,
   { type }: FactorKind,
-  { code }: TooManyAttempts | InvalidCode,
+  refusedFor: RefusedFor,
 ): AuditEntry => ({
   action: 'mfa_challenge.failed',
   applicationId: tenant.applicationId,
   tenantId: tenant.id,
   userId,
-  detail: { type, notLookedAt: code === 'TOO_MANY_ATTEMPTS' ? 'waiting' : 'disabled' },
+  detail: { type, refusedFor },
 });
 
 function failureEvents(subject: Subject, kind: FactorKind, { failures, lockedUntil }: Attempt): AuditEntry[] {

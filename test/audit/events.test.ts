@@ -94,7 +94,7 @@ describe('auditEvents', () => {
     const wrong = wrongCode(guesser.secret, server.clock.now());
     for (let n = 0; n < 7; n += 1) await verify(world.browser, wrong, mfaToken);
     const failed = await all({ userId: guesser.id, action: 'mfa_challenge.failed' });
-    expect(failed.map(({ detail }) => JSON.parse(detail).notLookedAt ?? null)).toEqual([
+    expect(failed.map(({ detail }) => JSON.parse(detail).refusedFor ?? null)).toEqual([
       'waiting',
       'waiting',
       null,

@@ -180,7 +180,7 @@ describe('guessing at a pending factor', () => {
     }
     expect(await factorRows(server, world.tenantId, userId, 'pending_auth_factors')).toEqual([]);
     const failures = await server.database.pool.query(
-      "select 1 from audit_events where tenant_id = $1 and user_id = $2 and action = 'mfa_challenge.failed' and detail->'pending' = 'true' and not detail ? 'notLookedAt'",
+      "select 1 from audit_events where tenant_id = $1 and user_id = $2 and action = 'mfa_challenge.failed' and detail->'pending' = 'true' and not detail ? 'refusedFor'",
       [world.tenantId, userId],
     );
     expect(failures.rowCount).toBe(5);

@@ -203,9 +203,14 @@ describe('with a current code, in a step that is finished meanwhile', () => {
     expect(await factorRows(server, world.tenantId, user.id, 'pending_auth_factors')).toEqual([]);
   });
 
-  test('OTP-1, THR-3: the code is not spent, and no attempt counted', async () => {
+  test('OTP-1, THR-3, LOG-2: the code is not spent, no attempt counted, and the record tells of it', async () => {
     const mfaToken = await satisfiedByTotp();
     await overtaken(mfaToken, () => issuing(mfaToken));
+    const { rows } = await server.database.pool.query(
+      "select detail from audit_events where user_id = $1 and action = 'mfa_challenge.failed'",
+      [user.id],
+    );
+    expect(rows).toEqual([{ detail: { type: 'TOTP', refusedFor: 'step over' } }]);
     expect(await countersOf(server, world.tenantId, user.id)).toMatchObject({ totp_failures: 0 });
     expect(await verify(world.browser, right(), await startToken(world, user.id))).toMatchObject({
       __typename: 'FactorVerified',

@@ -93,7 +93,7 @@ const total = (tallies: Tallies, outcome: string): number =>
 /** The record tells the same as the answers. */
 async function compareWithRecord({ userId }: Party, before: ReturnType<typeof counts>): Promise<void> {
   const rows = await track.cluster.rows<{ action: string; count: number }>(
-    "select action, count(*)::int as count from audit_events where user_id = $1 and not detail ? 'notLookedAt' group by action",
+    "select action, count(*)::int as count from audit_events where user_id = $1 and not detail ? 'refusedFor' group by action",
     [userId],
   );
   const recorded = Object.fromEntries(rows.map(({ action, count }) => [action, count]));
