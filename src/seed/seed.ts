@@ -69,6 +69,7 @@ async function fill(client: ClientBase, deps: SeedDeps, options: SeedOptions): P
     loader.add('tenants', tenantRow(tenant));
     onProgress();
     await loader.tick();
+    signal.throwIfAborted();
     for (let made = 0; made < size; made += 1) {
       usersMade += 1;
       const { user, factors, pending } = seedUser({ random, keyRing, now }, tenant, prefix, usersMade);
@@ -77,11 +78,13 @@ async function fill(client: ClientBase, deps: SeedDeps, options: SeedOptions): P
       for (const factor of pending) loader.add('pending_auth_factors', factor);
       onProgress();
       await loader.tick();
+      signal.throwIfAborted();
     }
-    signal.throwIfAborted();
   }
   await loader.end();
   await record(client, deps, options, applications);
+  // The last moment at which it can still be taken back.
+  signal.throwIfAborted();
   const names = Object.keys(tables) as TableName[];
   return Object.fromEntries(names.map((name) => [name, loader.count(name)])) as Seeded;
 }
