@@ -16,7 +16,7 @@ import { startJanitor } from './janitor.ts';
 import { createServer } from './server.ts';
 import { createService, type ServiceSettings } from './service.ts';
 import { systemClock } from './shared/clock.ts';
-import { connectTimeoutMs } from './shared/limits.ts';
+import { ownerConnectTimeoutMs } from './shared/limits.ts';
 import { startDispatcher } from './webhook/dispatcher.ts';
 import { queueDeliveries } from './webhook/fan-out.ts';
 import { createWebhookMetrics } from './webhook/webhook.metrics.ts';
@@ -126,7 +126,7 @@ function secrets(
  */
 async function fillOnce(ownerUrl: string, fill: () => Promise<void>): Promise<void> {
   const mark = 'filled with the demo';
-  const owner = new Client({ connectionString: ownerUrl, connectionTimeoutMillis: connectTimeoutMs });
+  const owner = new Client({ connectionString: ownerUrl, connectionTimeoutMillis: ownerConnectTimeoutMs });
   await owner.connect();
   try {
     const { rows } = await owner.query<{ comment: string | null }>(

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from 'pg';
-import { connectTimeoutMs } from '../shared/limits.ts';
+import { ownerConnectTimeoutMs } from '../shared/limits.ts';
 import { type Database, openDatabase, type Schema } from './connection.ts';
 
 /** Any fixed number: whoever migrates a database takes the same lock. */
@@ -24,7 +24,7 @@ export async function migrate(url: string, schema: Schema, signal?: AbortSignal)
   const session = new Client({
     connectionString: url,
     application_name: 'cufflink migrate',
-    connectionTimeoutMillis: connectTimeoutMs,
+    connectionTimeoutMillis: ownerConnectTimeoutMs,
     keepAlive: true,
   });
   session.on('error', () => {});

@@ -49,6 +49,8 @@ export const codesMax = 1;
 
 // --- time (security.md REL-2: every call answers within 3 s) ------------------------------------
 export const connectTimeoutMs = 1_000;
+/** For what nobody waits on for an answer: migrating, and filling a new database. */
+export const ownerConnectTimeoutMs = 10_000;
 export const lockTimeoutMs = 1_500;
 export const statementTimeoutMs = 2_000;
 /** The client's own limit, for a server that does not answer at all. */
