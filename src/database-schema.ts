@@ -2,6 +2,7 @@ import { Migration20261124000000 } from '../migrations/Migration20261124000000.t
 import { Migration20261124120000 } from '../migrations/Migration20261124120000.ts';
 import { Migration20261124180000 } from '../migrations/Migration20261124180000.ts';
 import { Migration20261124200000 } from '../migrations/Migration20261124200000.ts';
+import { Migration20261124220000 } from '../migrations/Migration20261124220000.ts';
 import { prepareRecord } from './audit/append-only.ts';
 import { AuditEventEntity } from './audit/audit-event.entity.ts';
 import {
@@ -15,6 +16,7 @@ import { AuthFactorEntity, PendingAuthFactorEntity } from './factor/auth-factor.
 import { IdempotencyKeyEntity } from './idempotency/idempotency-key.entity.ts';
 import { MfaStepEntity } from './signin/mfa-step.entity.ts';
 import { ApplicationEntity } from './tenancy/application.entity.ts';
+import { PolicyFeedEntity } from './tenancy/policy-feed.entity.ts';
 import { TenantEntity } from './tenancy/tenant.entity.ts';
 import { UserEntity } from './user/user.entity.ts';
 import { WebhookDeliveryEntity, WebhookLaneEntity } from './webhook/webhook-delivery.entity.ts';
@@ -25,6 +27,7 @@ export const databaseSchema: Schema = {
   entities: [
     ApplicationEntity,
     TenantEntity,
+    PolicyFeedEntity,
     UserEntity,
     AuthFactorEntity,
     PendingAuthFactorEntity,
@@ -44,6 +47,7 @@ export const databaseSchema: Schema = {
     { name: 'Migration20261124120000', class: Migration20261124120000 },
     { name: 'Migration20261124180000', class: Migration20261124180000 },
     { name: 'Migration20261124200000', class: Migration20261124200000 },
+    { name: 'Migration20261124220000', class: Migration20261124220000 },
   ],
   prepare: (owner) => prepareRecord(owner, new Date()),
 };

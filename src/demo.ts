@@ -14,6 +14,7 @@ import { TotpEnrollment } from './signin/signin.type.ts';
 import { startMfa } from './signin/start.service.ts';
 import { verifyTotp } from './signin/verify.service.ts';
 import type { OverrideRule } from './tenancy/policy-columns.ts';
+import { PolicySnapshot } from './tenancy/policy-snapshot.ts';
 import { createApplication, createTenant, updateApplication } from './tenancy/tenancy.service.ts';
 
 interface DemoTenant {
@@ -111,7 +112,8 @@ const applications: DemoApplication[] = [
 export const demo = { places: { application: 'harbor', tenant: 'cedar', user: 'ada' } };
 
 /** Fills an empty database with the demo, by the same services that serve the API. May be repeated. */
-export async function fillDemo(deps: ContextDeps): Promise<void> {
+export async function fillDemo(given: Pick<ContextDeps, 'database' | 'service'>): Promise<void> {
+  const deps = { ...given, policies: new PolicySnapshot() };
   const contextOf: ContextOf = (caller) => createContext(deps, { requestId: 'demo', caller, log: console });
   for (const application of applications) await fillApplication(contextOf, application);
 }

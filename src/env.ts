@@ -22,6 +22,8 @@ export interface Env {
   redirectOrigins: string[];
   corsOrigins: string[];
   introspection: boolean;
+  /** Whether policies are remembered between requests. */
+  policySnapshot: boolean;
   logLevel: string;
   migrate: boolean;
   clockOffsetSeconds: number;
@@ -145,6 +147,7 @@ const shape = z.object({
   REDIRECT_ORIGINS: commaSeparated(origin).default([]),
   CORS_ORIGINS: commaSeparated(origin).default([]),
   INTROSPECTION: toggle.optional(),
+  POLICY_SNAPSHOT: toggle.default(true),
   LOG_LEVEL: z
     .enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], {
       error: 'must be fatal, error, warn, info, debug, trace or silent',
@@ -215,6 +218,7 @@ function toEnv(settings: Settings, production: boolean): Env {
     redirectOrigins: settings.REDIRECT_ORIGINS,
     corsOrigins: settings.CORS_ORIGINS,
     introspection: settings.INTROSPECTION ?? !production,
+    policySnapshot: settings.POLICY_SNAPSHOT,
     logLevel: settings.LOG_LEVEL,
     migrate: settings.MIGRATE,
     clockOffsetSeconds: settings.CLOCK_OFFSET_SECONDS,

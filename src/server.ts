@@ -17,6 +17,8 @@ import { databaseReadiness } from './http/readiness.ts';
 import { createSchema } from './schema.ts';
 import { unavailable } from './shared/errors.ts';
 import * as limits from './shared/limits.ts';
+import { startPolicyFeed } from './tenancy/policy-feed.ts';
+import { PolicySnapshot } from './tenancy/policy-snapshot.ts';
 
 export interface ServerDeps {
   host: string;
@@ -27,6 +29,8 @@ export interface ServerDeps {
   service: Service;
   /** Whether anyone may read the schema. */
   introspection: boolean;
+  /** Whether policies are remembered between requests; true when left out. */
+  policySnapshot?: boolean;
   /** Browser origins that may call. */
   corsOrigins: readonly string[];
   logLevel: string;
@@ -82,6 +86,11 @@ export async function createServer(deps: ServerDeps): Promise<Server> {
   const state = { draining: false };
   const readiness = databaseReadiness(deps.database.pool);
   app.addHook('onClose', () => readiness.close());
+  const policies = new PolicySnapshot();
+  if (deps.policySnapshot ?? true) {
+    const feed = startPolicyFeed({ pool: deps.database.pool, snapshot: policies, log: app.log });
+    app.addHook('onClose', () => feed.stop());
+  }
   const metrics = createMetrics(deps.database.pool);
   const apollo = createApollo({
     schema: createSchema({ introspection: deps.introspection }),
@@ -105,7 +114,7 @@ export async function createServer(deps: ServerDeps): Promise<Server> {
     handler: fastifyApolloHandler(apollo, {
       context: async (request) =>
         createContext(
-          { ...deps, metrics },
+          { ...deps, policies, metrics },
           { requestId: request.id, caller: request.caller, log: request.log },
         ),
     }),

@@ -89,6 +89,7 @@ test.each<[SettingName, string[]]>([
   ['REDIRECT_ORIGINS', ['https://a.test/path', 'https://a.test/', 'a.test', '*', 'https://a.test,b.test']],
   ['CORS_ORIGINS', ['https://a.test/path', '*', 'null', 'https://A.test']],
   ['INTROSPECTION', ['true', 'ON', '1', 'yes']],
+  ['POLICY_SNAPSHOT', ['true', 'ON', '0']],
   ['LOG_LEVEL', ['verbose', 'INFO']],
   ['MIGRATE', ['true', '1', 'ON']],
   ['CLOCK_OFFSET_SECONDS', ['1.5', 'an hour', ' ', '1e3', '99999999999']],

@@ -79,6 +79,11 @@ export class Caller {
     return this.boundary.kind !== 'tenant' && (this.applicationId ?? applicationId) === applicationId;
   }
 
+  /** Whether the application is to be seen at all; a tenant's caller sees the one it belongs to. */
+  seesApplication(applicationId: string): boolean {
+    return (this.applicationId ?? applicationId) === applicationId;
+  }
+
   /** The third wall: the condition every statement on tenants carries. @param t alias of `tenants` */
   tenantsInBoundary(t: string): RawBuilder<unknown> {
     return sql`(${this.applicationId}::text is null or ${sql.ref(`${t}.application_id`)} = ${this.applicationId})

@@ -49,6 +49,8 @@ export interface RequestContext extends Service {
   readonly denied: Set<string>;
   /** The one thing of its kind in this request, e.g. a loader: made at first use. */
   once<T>(make: (context: RequestContext) => T): T;
+  /** What is to be done when the transaction that runs is committed; dropped when it is not. */
+  readonly afterCommit: (() => void)[];
   /** Drops what `once` made: after a write, the next read must see it. */
   forget(): void;
   /** Told of each batch a loader sends to the database, for the metrics. */
@@ -73,8 +75,11 @@ export async function transaction<T>(
   work: (em: EntityManager) => Promise<T>,
 ): Promise<T> {
   try {
-    return await inTransaction(context.em, work);
+    const result = await inTransaction(context.em, work);
+    for (const act of context.afterCommit) act();
+    return result;
   } finally {
+    context.afterCommit.length = 0;
     context.forget();
   }
 }

@@ -3,6 +3,7 @@ import { type AuditEntry, record } from '../audit/audit.service.ts';
 import { answer, callerOf, type RequestContext, transaction } from '../caller/context.ts';
 import { countOf, sql } from '../db/sql.ts';
 import { InvalidInput, InvalidPolicy, NotFound, parseInput } from '../shared/user-error.type.ts';
+import { changeOfTenants, publish } from '../tenancy/policy-change.ts';
 import type { StoredOverride, StoredPolicy } from '../tenancy/policy-columns.ts';
 import type { TenantRow } from '../tenancy/rows.ts';
 import { lockTenants } from '../tenancy/tenancy.loader.ts';
@@ -68,7 +69,8 @@ const isChange = (next: { tenant: TenantRow; after: StoredOverride }): next is C
   next.after !== next.tenant.override && next.after.policy !== null;
 
 async function save(context: RequestContext, em: EntityManager, changes: readonly Change[]): Promise<void> {
-  if (changes.length === 0) return;
+  const [first] = changes;
+  if (first === undefined) return;
   const rows = changes.map(({ tenant, after: { enabled, policy } }) => ({
     id: tenant.id,
     enabled,
@@ -90,6 +92,14 @@ async function save(context: RequestContext, em: EntityManager, changes: readonl
       where t.id = n.id collate "C"`,
   );
   await record(context, em, ...changes.map(eventOf));
+  await publish(
+    context,
+    em,
+    changeOfTenants(
+      first.tenant.applicationId,
+      changes.map(({ tenant }) => tenant.id),
+    ),
+  );
 }
 
 /** One event for each tenant: that of the toggle where it was switched, and in it all that changed. */

@@ -9,6 +9,7 @@ import {
   parseInput,
   VersionConflict,
 } from '../shared/user-error.type.ts';
+import { publish } from '../tenancy/policy-change.ts';
 import type { PolicyValues, StoredOverride, StoredPolicy } from '../tenancy/policy-columns.ts';
 import type { TenantRow } from '../tenancy/rows.ts';
 import { lockApplication, lockTenant } from '../tenancy/tenancy.loader.ts';
@@ -55,6 +56,7 @@ export function updateApplicationMfaPolicy(
       applicationId: application.id,
       detail: { ...changed, version: [before.version, policy.version] },
     });
+    await publish(context, em, { applicationIds: [application.id] });
     return new ApplicationPayload(answer(context, { ...application, policy }));
   });
 }
@@ -135,6 +137,7 @@ async function saveOverride(
     sql`update tenants set override_enabled = ${after.enabled}, ${assignments(after.policy)} where id = ${tenant.id}`,
   );
   await record(context, em, ...overrideEvents(tenant, after, after.policy));
+  await publish(context, em, { tenantIds: [tenant.id] });
 }
 
 /** One act may be two events: new values, and the toggle. */

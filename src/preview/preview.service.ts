@@ -2,10 +2,11 @@ import { callerOf, type RequestContext } from '../caller/context.ts';
 import { contradictionIn, type EffectivePolicyValues, effectivePolicy } from '../policy/effective-policy.ts';
 import { type MfaPolicyInput, policyWrite, withChange } from '../policy/policy.input.ts';
 import { nextOverride } from '../policy/policy.service.ts';
+import { isId } from '../shared/text.ts';
 import { InvalidInput, InvalidPolicy, NotFound, parseInput } from '../shared/user-error.type.ts';
 import type { PolicyValues } from '../tenancy/policy-columns.ts';
 import type { ApplicationRow } from '../tenancy/rows.ts';
-import { applicationLoader, tenantLoader } from '../tenancy/tenancy.loader.ts';
+import { storedApplications, storedTenants } from '../tenancy/tenancy.loader.ts';
 import { countInApplication, countInTenant } from './preview.count.ts';
 import { PolicyChangePreview } from './preview.type.ts';
 
@@ -24,9 +25,9 @@ export async function previewApplicationMfaPolicy(
   const caller = callerOf(context);
   caller.assertMay('mfa-policy:read');
   const application = caller.reachesApplication(applicationId)
-    ? await context.once(applicationLoader).load(applicationId)
-    : null;
-  if (application === null) return new NotFound('application');
+    ? (await storedApplications(context, [applicationId].filter(isId)))[0]
+    : undefined;
+  if (application === undefined) return new NotFound('application');
   const write = parseInput(policyWrite, { policy });
   if (write instanceof InvalidInput) return write;
   const values = withChange(application.policy, write.policy ?? {});
@@ -43,8 +44,8 @@ export async function previewTenantMfaPolicy(
   { policy, enabled }: { policy?: MfaPolicyInput | null | undefined; enabled?: boolean | null | undefined },
 ): Promise<PolicyChangePreview | Refusal> {
   callerOf(context).assertMay('mfa-policy:read');
-  const tenant = await context.once(tenantLoader).load(tenantId);
-  if (tenant === null) return new NotFound('tenant');
+  const [tenant] = await storedTenants(context, [tenantId].filter(isId));
+  if (tenant === undefined) return new NotFound('tenant');
   const write = parseInput(policyWrite, { policy });
   if (write instanceof InvalidInput) return write;
   const { application, override } = tenant;

@@ -63,6 +63,19 @@ export const answerMsMax = 2_800;
 export const readinessTimeoutMs = 1_000;
 export const poolConnectionsMax = 20;
 
+// --- what is remembered of policies ----------------------------------------------------------------
+/** How old what is recalled may be, at most: by then all changes before have been heard. */
+export const policySnapshotAgeMsMax = 1_000;
+export const policySnapshotTenantsMax = 100_000;
+export const policySnapshotApplicationsMax = 10_000;
+/** After that, a row is read again; for what is changed past the service. */
+export const policySnapshotEntrySeconds = 60;
+/** How often the feed is compared with the database. */
+export const policyFeedBeatMs = 250;
+export const policyFeedTimeoutMs = 1_000;
+/** How long a feed that was lost waits for its next connection. */
+export const policyFeedRetryMs = 500;
+
 // --- callers (security.md JWT-1, JWT-2) ---------------------------------------------------------
 export const bearerAgeHoursMax = 24;
 export const clockToleranceSeconds = 60;

@@ -32,33 +32,80 @@ export interface TenantPageKey {
   filter: TenantFilter;
 }
 
-/** Tenants by id; null where the caller sees none. Any number of them is one statement. */
+/** Tenants by id; null where the caller sees none. What is not remembered is one statement, however many they are. */
 export const tenantLoader = (context: RequestContext): DataLoader<string, TenantRow | null> =>
-  new DataLoader(async (ids) => {
-    context.onBatch('tenant', ids.length);
-    const possible = ids.filter(isId);
-    const rows =
-      possible.length === 0 ? [] : await rowsOf(context.em, tenantsById(callerOf(context), possible));
-    const found = new Map(rows.map((row) => [row.id, toTenant(row)]));
-    return ids.map((id) => found.get(id) ?? null);
-  });
+  new DataLoader((ids) =>
+    recallOr(
+      ids,
+      (id) => {
+        const tenant = context.policies.tenant(id);
+        return tenant && callerOf(context).reachesTenant(tenant) ? tenant : null;
+      },
+      (unknown) => storedTenants(context, unknown),
+    ),
+  );
 
-/** Applications by id; null where the caller sees none. */
+/** Applications by id; null where the caller sees none. Likewise. */
 export const applicationLoader = (context: RequestContext): DataLoader<string, ApplicationRow | null> =>
-  new DataLoader(async (ids) => {
-    context.onBatch('application', ids.length);
-    const possible = ids.filter(isId);
-    const rows =
-      possible.length === 0
-        ? []
-        : await rowsOf<ApplicationColumns>(
-            context.em,
-            sql`select ${applicationColumns} from applications a
-              where a.id = ${anyOf(possible)} and ${callerOf(context).applicationsInBoundary('a')}`,
-          );
-    const found = new Map(rows.map((row) => [row.id, toApplication(row)]));
-    return ids.map((id) => found.get(id) ?? null);
-  });
+  new DataLoader((ids) =>
+    recallOr(
+      ids,
+      (id) => {
+        const application = context.policies.application(id);
+        return application && callerOf(context).seesApplication(id) ? application : null;
+      },
+      (unknown) => storedApplications(context, unknown),
+    ),
+  );
+
+/**
+ * What is remembered and lies outside the caller's boundary is asked for as what is not known at all:
+ * that it is there must not be told by the time it takes.
+ */
+async function recallOr<Row extends { id: string }>(
+  ids: readonly string[],
+  recall: (id: string) => Row | null,
+  read: (ids: readonly string[]) => Promise<readonly Row[]>,
+): Promise<(Row | null)[]> {
+  const remembered = ids.map(recall);
+  const unknown = ids.filter((id, n) => remembered[n] === null && isId(id));
+  if (unknown.length === 0) return remembered;
+  const found = new Map((await read(unknown)).map((row) => [row.id, row]));
+  return ids.map((id, n) => remembered[n] ?? found.get(id) ?? null);
+}
+
+/** The feed's position is read by the same statement: up to there the rows hold. */
+const feedPosition = sql<{ feedPosition: string }>`(select position from policy_feed) as "feedPosition"`;
+
+/** Tenants inside the caller's boundary, from the database. */
+export async function storedTenants(context: RequestContext, ids: readonly string[]): Promise<TenantRow[]> {
+  context.onBatch('tenant', ids.length);
+  const rows = await rowsOf(
+    context.em,
+    sql<TenantColumns & { feedPosition: string }>`
+      select ${tenantColumns}, ${feedPosition} ${fromTenants(callerOf(context), ids)}`,
+  );
+  const tenants = rows.map(toTenant);
+  if (rows[0]) context.policies.keepTenants(tenants, Number(rows[0].feedPosition));
+  return tenants;
+}
+
+/** Applications inside the caller's boundary, from the database. */
+export async function storedApplications(
+  context: RequestContext,
+  ids: readonly string[],
+): Promise<ApplicationRow[]> {
+  context.onBatch('application', ids.length);
+  const rows = await rowsOf(
+    context.em,
+    sql<ApplicationColumns & { feedPosition: string }>`
+      select ${applicationColumns}, ${feedPosition} from applications a
+      where a.id = ${anyOf(ids)} and ${callerOf(context).applicationsInBoundary('a')}`,
+  );
+  const applications = rows.map(toApplication);
+  if (rows[0]) context.policies.keepApplications(applications, Number(rows[0].feedPosition));
+  return applications;
+}
 
 /** Reads one tenant and keeps its row locked until the transaction ends; the application's stays free. */
 export async function lockTenant(em: EntityManager, caller: Caller, id: string): Promise<TenantRow | null> {
@@ -106,7 +153,10 @@ export async function lockApplication(
 }
 
 const tenantsById = (caller: Caller, ids: readonly string[]) => sql<TenantColumns>`
-  select ${tenantColumns} from tenants t join applications a on a.id = t.application_id
+  select ${tenantColumns} ${fromTenants(caller, ids)}`;
+
+const fromTenants = (caller: Caller, ids: readonly string[]) => sql`
+  from tenants t join applications a on a.id = t.application_id
   where t.id = ${anyOf(ids)} and ${caller.tenantsInBoundary('t')}`;
 
 /**

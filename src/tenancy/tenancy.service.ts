@@ -6,6 +6,7 @@ import { once } from '../idempotency/idempotency.service.ts';
 import { forbidden } from '../shared/errors.ts';
 import { isId, nameKey } from '../shared/text.ts';
 import { AlreadyExists, InvalidInput, NotFound, parseInput } from '../shared/user-error.type.ts';
+import { publish } from './policy-change.ts';
 import { type ApplicationRow, reviveApplication, reviveTenant, type TenantRow } from './rows.ts';
 import {
   type CreateApplicationInput,
@@ -80,6 +81,7 @@ export function updateApplication(
           where id = ${before.id}`,
       );
       await record(context, em, { action: 'application.updated', applicationId: before.id, detail: changed });
+      await publish(context, em, { applicationIds: [before.id] });
     }
     return new ApplicationPayload(answer(context, after));
   });
@@ -97,6 +99,7 @@ export function deleteApplication(context: RequestContext, id: string): Promise<
       applicationId: id,
       detail: { displayName: application.displayName, tenants },
     });
+    await publish(context, em, { applicationIds: [id], tenantsOf: id });
     return new DeletedPayload(id);
   });
 }
@@ -164,6 +167,7 @@ export function updateTenant(
         tenantId: before.id,
         detail: { displayName: [before.displayName, displayName] },
       });
+      await publish(context, em, { tenantIds: [before.id] });
     }
     return new TenantPayload(answer(context, after));
   });
@@ -182,6 +186,7 @@ export function deleteTenant(context: RequestContext, id: string): Promise<Delet
       tenantId: id,
       detail: { displayName: tenant.displayName },
     });
+    await publish(context, em, { tenantIds: [id] });
     return new DeletedPayload(id);
   });
 }

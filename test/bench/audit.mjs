@@ -23,6 +23,7 @@ import { createService } from '../../dist/src/service.js';
 import { systemClock } from '../../dist/src/shared/clock.js';
 import { uuidV7Ids } from '../../dist/src/shared/ids.js';
 import { startMfa } from '../../dist/src/signin/start.service.js';
+import { PolicySnapshot } from '../../dist/src/tenancy/policy-snapshot.js';
 import { createApplication, createTenant } from '../../dist/src/tenancy/tenancy.service.js';
 
 const writers = 50;
@@ -89,8 +90,9 @@ async function compareWriters(server, owner) {
     'mfa-workflow:execute',
   ]);
   const admin = new Caller('bench', { kind: 'installation' }, scopes);
+  const policies = new PolicySnapshot();
   const contextOf = (who) =>
-    createContext({ database: server, service }, { requestId: 'bench', caller: who, log: console });
+    createContext({ database: server, service, policies }, { requestId: 'bench', caller: who, log: console });
   await createApplication(contextOf(admin), { id: 'bench', displayName: 'Bench' });
   await createTenant(contextOf(admin), { id: 'bench.1', applicationId: 'bench', displayName: 'Bench' });
   let user = 0;

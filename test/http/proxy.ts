@@ -11,6 +11,12 @@ export interface Wire {
   /** Accepts everything and passes nothing on, as a database that hangs. */
   freeze(): void;
   mend(): void;
+  /** The ports that the database sees connections come from. */
+  ports(): number[];
+  /** Ends one connection, by its port; new ones are let through. */
+  cutOne(port: number): void;
+  /** Passes nothing on any more on one connection. */
+  freezeOne(port: number): void;
   close(): Promise<void>;
 }
 
@@ -38,6 +44,14 @@ export async function wiredDatabase(): Promise<Wire> {
     if (state === 'cut') near.once('data', () => near.end());
     else if (state === 'open') join(pair);
   });
+  const pairOf = (port: number): [Socket, Socket] => {
+    for (const pair of pairs) if (pair[1].localPort === port) return pair;
+    throw new Error(`No connection comes from port ${port}.`);
+  };
+  const separate = ([near, far]: [Socket, Socket]) => {
+    near.unpipe(far).pause();
+    far.unpipe(near).pause();
+  };
   const join = ([near, far]: [Socket, Socket]) => near.pipe(far).pipe(near);
   await new Promise<void>((resolve) => wire.listen(0, '127.0.0.1', resolve));
   const url = new URL(target);
@@ -54,15 +68,15 @@ export async function wiredDatabase(): Promise<Wire> {
     },
     freeze() {
       state = 'frozen';
-      for (const [near, far] of pairs) {
-        near.unpipe(far).pause();
-        far.unpipe(near).pause();
-      }
+      for (const pair of pairs) separate(pair);
     },
     mend() {
       if (state === 'frozen') for (const pair of pairs) join(pair);
       state = 'open';
     },
+    ports: () => [...pairs].flatMap(([, far]) => far.localPort ?? []),
+    cutOne: (port) => pairOf(port).forEach((socket) => void socket.end()),
+    freezeOne: (port) => separate(pairOf(port)),
     async close() {
       await database.close();
       for (const socket of sockets) socket.destroy();

@@ -1,0 +1,75 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import pg, { type Pool } from 'pg';
+import type { Log } from '../caller/context.ts';
+import { policyFeedBeatMs, policyFeedRetryMs, policyFeedTimeoutMs } from '../shared/limits.ts';
+import { policyChannel, readNotice } from './policy-change.ts';
+import type { PolicySnapshot } from './policy-snapshot.ts';
+
+/** Asked at every beat, on the connection that is listened on. */
+export const policyFeedBeat = 'select position from policy_feed';
+
+/**
+ * Keeps a snapshot coherent: listens for changes, and asks at every beat how many there have been. A
+ * connection that is lost puts the snapshot in doubt until the next one stands.
+ */
+export function startPolicyFeed({
+  pool,
+  snapshot,
+  log,
+}: {
+  pool: Pool;
+  snapshot: PolicySnapshot;
+  log: Pick<Log, 'warn'>;
+}): { stop(): Promise<void> } {
+  const stopping = new AbortController();
+  const { signal } = stopping;
+  const running = (async () => {
+    while (!signal.aborted) {
+      await follow(pool, snapshot, signal).catch((error: Error) => {
+        if (!signal.aborted)
+          log.warn({ type: error.name }, 'the feed of policies is lost; policies are read from the database');
+      });
+      snapshot.doubt();
+      await sleep(policyFeedRetryMs, undefined, { signal }).catch(() => {});
+    }
+  })();
+  return {
+    async stop() {
+      stopping.abort();
+      await running;
+    },
+  };
+}
+
+/** Follows the feed on one connection, for as long as it lasts. */
+async function follow({ options }: Pool, snapshot: PolicySnapshot, signal: AbortSignal): Promise<void> {
+  const client = new pg.Client({
+    ...options,
+    // pg hides it from being copied.
+    password: options.password,
+    query_timeout: policyFeedTimeoutMs,
+  });
+  const lost = new AbortController();
+  const over = AbortSignal.any([signal, lost.signal]);
+  client.on('error', () => lost.abort());
+  client.on('end', () => lost.abort());
+  client.on('notification', ({ payload }) => {
+    const notice = readNotice(payload);
+    if (notice) snapshot.hear(notice.position, notice.change);
+  });
+  try {
+    await client.connect();
+    await client.query(`listen ${policyChannel}`);
+    for (;;) {
+      const at = performance.now();
+      const { rows } = await client.query<{ position: string }>(policyFeedBeat);
+      if (rows[0] === undefined) throw new Error('The feed of policies has no row.');
+      over.throwIfAborted();
+      snapshot.compare(Number(rows[0].position), at);
+      await sleep(policyFeedBeatMs, undefined, { signal: over });
+    }
+  } finally {
+    // Where the database does not answer, nor does it to this.
+    void client.end().catch(() => {});
+  }
+}
