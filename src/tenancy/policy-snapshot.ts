@@ -30,8 +30,8 @@ declare module '../caller/context.ts' {
  */
 export class PolicySnapshot {
   readonly #now: () => number;
-  readonly #applications = new LRUCache<string, ApplicationRow>({ max: policySnapshotApplicationsMax, ttl });
-  readonly #tenants = new LRUCache<string, TenantRow>({ max: policySnapshotTenantsMax, ttl });
+  readonly #applications: LRUCache<string, ApplicationRow>;
+  readonly #tenants: LRUCache<string, TenantRow>;
   /** The last change heard; null while nobody follows the feed. */
   #heard: number | null = null;
   /** Rows that were read before this position are not kept. */
@@ -42,8 +42,13 @@ export class PolicySnapshot {
   #awaited: { position: number; at: number } | null = null;
 
   /** @param now milliseconds of a clock that is never set */
-  constructor(now: () => number = () => performance.now()) {
+  constructor({
+    now = () => performance.now(),
+    tenantsMax = policySnapshotTenantsMax,
+  }: { now?: () => number; tenantsMax?: number } = {}) {
     this.#now = now;
+    this.#applications = new LRUCache({ max: Math.min(policySnapshotApplicationsMax, tenantsMax), ttl });
+    this.#tenants = new LRUCache({ max: tenantsMax, ttl });
   }
 
   /** Whether what is remembered may be used. */

@@ -66,12 +66,14 @@ async function until(isSo: () => Promise<boolean>): Promise<number> {
 
 /** The port from which the second server follows the feed. */
 async function feedPort(): Promise<number> {
-  const { rows } = await first.database.pool.query<{ port: number }>(
+  const { rows } = await wire.database.pool.query<{ port: number }>(
     `select client_port as port from pg_stat_activity
      where datname = current_database() and query = $1 and client_port = any($2::int[])`,
     [policyFeedBeat, wire.ports()],
   );
-  return rows[0]?.port ?? 0;
+  const [feed] = rows;
+  if (!feed) throw new Error('The second server follows no feed.');
+  return feed.port;
 }
 
 describe('a read of effective policies', () => {

@@ -29,7 +29,7 @@ class Model {
   readonly notices: { position: number; change: PolicyChange }[] = [];
   readonly reads: { ids: readonly string[]; position: number }[] = [];
   readonly beats: { position: number; at: number }[] = [];
-  readonly snapshot = new PolicySnapshot(() => this.now);
+  readonly snapshot = new PolicySnapshot({ now: () => this.now, tenantsMax: 10 });
 
   get position(): number {
     return this.history.length - 1;
@@ -71,62 +71,58 @@ class Model {
 
 type Step = (model: Model) => void;
 
-const id = fc.constantFrom(...tenants);
+const step = <T>(
+  weight: number,
+  arbitrary: fc.Arbitrary<T>,
+  take: (model: Model, value: T) => void,
+): fc.WeightedArbitrary<Step> => ({
+  weight,
+  arbitrary: arbitrary.map((value) => (model) => take(model, value)),
+});
+
+const anyTenant = fc.constantFrom(...tenants);
+const always = fc.constant(null);
+
 const steps: fc.Arbitrary<Step> = fc.oneof(
-  { weight: 3, arbitrary: id.map((tenant) => (model) => void model.commit(tenant, { tenantIds: [tenant] })) },
-  fc
-    .constantFrom(...applicationIds)
-    .map((application) => (model) => void model.commit(application, { applicationIds: [application] })),
-  id.map((tenant) => (model) => void model.commit(tenant, { tenantsOf: ownerOf(tenant) })),
+  step(3, anyTenant, (model, id) => void model.commit(id, { tenantIds: [id] })),
+  step(1, fc.constantFrom(...applicationIds), (model, id) => void model.commit(id, { applicationIds: [id] })),
+  step(1, anyTenant, (model, id) => void model.commit(id, { tenantsOf: ownerOf(id) })),
   // A change of its own: its callers see it from here on.
-  id.map((tenant) => (model) => {
-    const change = { tenantIds: [tenant] };
-    model.snapshot.settle(model.commit(tenant, change), change);
-    const recalled = model.snapshot.tenant(tenant);
-    if (recalled) expect(recalled.displayName).toBe(model.row(tenant, model.position).displayName);
+  step(1, anyTenant, (model, id) => {
+    const change = { tenantIds: [id] };
+    model.snapshot.settle(model.commit(id, change), change);
+    const recalled = model.snapshot.tenant(id);
+    if (recalled) expect(recalled.displayName).toBe(model.row(id, model.position).displayName);
   }),
-  {
-    weight: 4,
-    arbitrary: fc.subarray(tenants, { minLength: 1 }).map((ids) => (model) => {
-      model.reads.push({ ids, position: model.position });
-    }),
-  },
-  {
-    weight: 4,
-    arbitrary: fc.nat().map((n) => (model) => {
-      const [read] = model.reads.splice(n % (model.reads.length || 1), 1);
-      if (!read) return;
-      const rows = read.ids.map((tenant) => model.row(tenant, read.position));
-      model.snapshot.keepTenants(rows, read.position);
-    }),
-  },
-  {
-    weight: 4,
-    arbitrary: fc.constant<Step>((model) => {
-      const notice = model.notices.shift();
-      if (notice) model.snapshot.hear(notice.position, notice.change);
-    }),
-  },
-  fc.constant<Step>((model) => void model.notices.shift()),
-  {
-    weight: 2,
-    arbitrary: fc.constant<Step>(
-      (model) => void model.beats.push({ position: model.position, at: model.now }),
-    ),
-  },
-  {
-    weight: 3,
-    arbitrary: fc.constant<Step>((model) => {
-      const beat = model.beats.shift();
-      if (beat) model.snapshot.compare(beat.position, beat.at);
-    }),
-  },
-  fc.constant<Step>((model) => {
-    model.snapshot.doubt();
-    model.notices.length = 0;
-    model.beats.length = 0;
+  // A read begins, and ends later.
+  step(4, fc.subarray(tenants, { minLength: 1 }), (model, ids) => {
+    model.reads.push({ ids, position: model.position });
   }),
-  fc.integer({ min: 1, max: 1_500 }).map((ms) => (model) => {
+  step(4, fc.nat(), (model, n) => {
+    const [read] = model.reads.splice(n % (model.reads.length || 1), 1);
+    if (!read) return;
+    const rows = read.ids.map((id) => model.row(id, read.position));
+    model.snapshot.keepTenants(rows, read.position);
+  }),
+  // A notice comes, or is lost.
+  step(4, always, ({ notices, snapshot }) => {
+    const notice = notices.shift();
+    if (notice) snapshot.hear(notice.position, notice.change);
+  }),
+  step(1, always, ({ notices }) => void notices.shift()),
+  // A beat goes out, and comes back.
+  step(2, always, ({ beats, position, now: at }) => void beats.push({ position, at })),
+  step(3, always, ({ beats, snapshot }) => {
+    const beat = beats.shift();
+    if (beat) snapshot.compare(beat.position, beat.at);
+  }),
+  // The connection is lost, with all that was on its way.
+  step(1, always, ({ notices, beats, snapshot }) => {
+    snapshot.doubt();
+    notices.length = 0;
+    beats.length = 0;
+  }),
+  step(1, fc.integer({ min: 1, max: 1_500 }), (model, ms) => {
     model.now += ms;
   }),
 );
