@@ -41,7 +41,8 @@ export async function startServer(name, script, env) {
     url,
     pid: child.pid,
     startedInMs: performance.now() - began,
-    said: () => said,
+    /** The end of what it said. */
+    said: () => said.slice(-1_000),
     stop: () => end(child),
   };
 }

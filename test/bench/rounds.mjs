@@ -1,29 +1,31 @@
 import { median } from './report.mjs';
 
+/** Uncounted seconds before each slice: connections and caches of whoever waited are as cold as they got. */
+const leadInSeconds = 1;
+
 /**
  * Contestants in turn, A B C A B C …, so that what else the machine does hits all alike.
- * @param run measures one contestant for so many seconds; answers { perSecond, p50, p99, failures }
+ * @param run measures one contestant for so many seconds; answers { perSecond, p50, p99, failures, sample }
  * @returns the contestants with their rounds
  */
 export async function inTurn(contestants, { rounds, seconds, warmUpSeconds }, run) {
-  const measure = async (contestant, duration) => {
+  const measure = async (contestant, when, duration) => {
     const measured = await run(contestant, duration);
     if (measured.failures > 0) {
-      console.error(
-        `${contestant.name}: ${measured.failures} failed, e.g. ${measured.sample}\n${contestant.said()}`,
-      );
+      const { failures, sample } = measured;
+      console.error(`${contestant.name}, ${when}: ${failures} failed, e.g. ${sample}\n${contestant.said()}`);
     }
     return measured;
   };
   const series = contestants.map((contestant) => ({ name: contestant.name, rounds: [] }));
-  for (const contestant of contestants) await measure(contestant, warmUpSeconds);
-  for (let round = 0; round < rounds; round += 1) {
+  for (const contestant of contestants) await measure(contestant, 'warming up', warmUpSeconds);
+  for (let round = 1; round <= rounds; round += 1) {
     for (const [n, contestant] of contestants.entries()) {
-      series[n].rounds.push(await measure(contestant, seconds));
+      await measure(contestant, 'warming up', leadInSeconds);
+      series[n].rounds.push(await measure(contestant, `round ${round}`, seconds));
     }
-    process.stderr.write(`  round ${round + 1} of ${rounds}\r`);
+    if (process.stderr.isTTY) process.stderr.write(`  round ${round} of ${rounds}\r\x1b[K`);
   }
-  process.stderr.write('\x1b[K');
   return series;
 }
 
