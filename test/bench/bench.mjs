@@ -33,10 +33,10 @@ if (unknown)
   throw new Error(`--only takes ${Object.keys(questions).join(', ')}; ${unknown} is none of them.`);
 
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.once(signal, () => finish(130));
-let ground = null;
 let isFinishing = false;
+const opening = openGround();
 try {
-  ground = await openGround();
+  const ground = await opening;
   const before = machine();
   console.log(
     `${before.cores} cores (${before.model}), ${before.memoryGb} GB, Node.js ${before.node}; load before: ${before.load.toFixed(1)}.`,
@@ -67,6 +67,7 @@ async function finish(code) {
   if (isFinishing) return;
   isFinishing = true;
   await endAll();
+  const ground = await opening.catch(() => null);
   await ground?.close();
   process.exit(code);
 }

@@ -1,10 +1,8 @@
-import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { exportJWK, generateKeyPair } from 'jose';
 import pg from 'pg';
 import { serverRole } from '../../dist/src/audit/append-only.js';
@@ -15,6 +13,7 @@ import { inRole } from '../../dist/src/db/connection.js';
 import { startEmbeddedPostgres } from '../../dist/src/db/embedded.js';
 import { migrate } from '../../dist/src/db/migrate.js';
 import { systemClock } from '../../dist/src/shared/clock.js';
+import { runCommand } from './processes.mjs';
 
 /**
  * What all contestants stand on: one PostgreSQL in a folder that is removed, and the one who signs bearer tokens.
@@ -98,16 +97,10 @@ export async function seedDatabase(ground, database, { tenants, users, applicati
   await ground.query('cufflink', `create database ${database}`);
   await migrate(ground.urlOf(database), databaseSchema);
   const began = performance.now();
-  await promisify(execFile)(
-    process.execPath,
-    [
-      'dist/src/commands/seed.js',
-      `--applications=${applications}`,
-      `--tenants=${tenants}`,
-      `--users=${users}`,
-      '--yes',
-    ],
-    { env: { ...ground.productEnv(database), DATABASE_URL: ground.urlOf(database) } },
+  await runCommand(
+    '../../dist/src/commands/seed.js',
+    [`--applications=${applications}`, `--tenants=${tenants}`, `--users=${users}`, '--yes'],
+    { ...ground.productEnv(database), DATABASE_URL: ground.urlOf(database) },
   );
   return (performance.now() - began) / 1000;
 }

@@ -5,6 +5,7 @@ import { questionsAbout } from './reads.mjs';
 import { failuresOf, judged, median, printSeries, printTable } from './report.mjs';
 import { ask, bodiesOf } from './requests.mjs';
 import { inTurn, ratioOf } from './rounds.mjs';
+import { productSteps, runSteps } from './steps.mjs';
 
 /** Applications grow with their tenants; users are few, so that seeding stays quick. */
 const sizes = [
@@ -114,29 +115,38 @@ async function compareLatencies(ground, load, headers, options) {
   for (const size of sizes) servers.push({ ...(await startOn(ground, size)), size });
   const results = [];
   for (const count of options.sizes) {
-    const question = `effectivePolicy of ${count}, as the tenants grow`;
     const bodies = new Map(
       servers.map(({ size }) => [size, bodiesOf('contract', questionsAbout(count, { ...options, ...size }))]),
     );
     const series = await inTurn(servers, options, (server, seconds) =>
       load.run({ ...requestOf(server, headers, options), seconds, bodies: bodies.get(server.size) }),
     );
-    const [smallest] = series;
-    const ratios = Object.fromEntries(
-      series.slice(1).map((entry) => [entry.name, ratioOf(entry, smallest, 'p50')]),
-    );
-    printSeries(question, series, ratios, `p50 / at ${smallest.name}`);
-    const largest = series.at(-1);
-    const goal = judged({
-      what: `${question}: p50 at ${largest.name} / ${smallest.name}`,
-      value: ratios[largest.name].median,
-      atMost: latencyRatioMax,
-      isVoid: failuresOf(smallest) + failuresOf(largest) > 0,
-    });
-    results.push({ question, series, ratios, goals: [goal] });
+    results.push(resultOf(`effectivePolicy of ${count}`, series));
   }
+  for (const server of servers) Object.assign(server, await productSteps(ground, databaseOf(server.size)));
+  const series = await inTurn(servers, options, (server, seconds) =>
+    runSteps(load, server, options, seconds),
+  );
+  results.push(resultOf('MFA step', series));
   for (const { stop } of servers) await stop();
   return results;
+}
+
+function resultOf(what, series) {
+  const question = `${what}, as the tenants grow`;
+  const [smallest] = series;
+  const largest = series.at(-1);
+  const ratios = Object.fromEntries(
+    series.slice(1).map((entry) => [entry.name, ratioOf(entry, smallest, 'p50')]),
+  );
+  printSeries(question, series, ratios, `p50 / at ${smallest.name}`);
+  const goal = judged({
+    what: `${question}: p50 at ${largest.name} / ${smallest.name}`,
+    value: ratios[largest.name].median,
+    atMost: latencyRatioMax,
+    isVoid: failuresOf(smallest) + failuresOf(largest) > 0,
+  });
+  return { question, series, ratios, goals: [goal] };
 }
 
 const requestOf = ({ url }, headers, { connections }) => ({ url, path: '/graphql', headers, connections });

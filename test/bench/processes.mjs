@@ -7,8 +7,17 @@ import { fileURLToPath } from 'node:url';
 /* Processes of the harness: each is ended at the end, however the end comes. */
 
 const running = new Set();
+let isOver = false;
 
-export const pathOf = (file) => fileURLToPath(new URL(file, import.meta.url));
+/** Nothing starts any more once the end has begun. */
+function track(child) {
+  running.add(child);
+  child.once('exit', () => running.delete(child));
+  if (isOver) child.kill('SIGKILL');
+  return child;
+}
+
+const pathOf = (file) => fileURLToPath(new URL(file, import.meta.url));
 
 /**
  * Starts a contestant: a script that prints the address it listens on.
@@ -16,12 +25,12 @@ export const pathOf = (file) => fileURLToPath(new URL(file, import.meta.url));
  */
 export async function startServer(name, script, env) {
   const began = performance.now();
-  const child = spawn(process.execPath, [pathOf(script)], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-    env: { PATH: process.env.PATH, HOME: process.env.HOME, NODE_ENV: 'production', ...env },
-  });
-  running.add(child);
-  child.once('exit', () => running.delete(child));
+  const child = track(
+    spawn(process.execPath, [pathOf(script)], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { PATH: process.env.PATH, HOME: process.env.HOME, NODE_ENV: 'production', ...env },
+    }),
+  );
   let said = '';
   const url = await new Promise((resolve, reject) => {
     const hear = (chunk) => {
@@ -49,9 +58,7 @@ export async function startServer(name, script, env) {
 
 /** The load generator: a process of its own, told by messages. */
 export function startLoad() {
-  const child = fork(pathOf('load/load.mjs'), { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
-  running.add(child);
-  child.once('exit', () => running.delete(child));
+  const child = track(fork(pathOf('load/load.mjs'), { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] }));
   return {
     /** @returns what was measured; see load/load.mjs */
     async run(job) {
@@ -66,6 +73,19 @@ export function startLoad() {
   };
 }
 
+/** Runs a command of the product to its end. @throws what it said where that was no good one */
+export async function runCommand(script, args, env) {
+  const child = track(
+    spawn(process.execPath, [pathOf(script), ...args], { stdio: ['ignore', 'ignore', 'pipe'], env }),
+  );
+  let said = '';
+  child.stderr.on('data', (chunk) => {
+    said += chunk;
+  });
+  const [code] = await once(child, 'exit');
+  if (code !== 0) throw new Error(`${script} ended with ${code}:\n${said}`);
+}
+
 /** Resident memory of a process in MB: now, and at most so far. */
 export async function memoryOf(pid) {
   const status = await readFile(`/proc/${pid}/status`, 'utf8');
@@ -74,6 +94,7 @@ export async function memoryOf(pid) {
 }
 
 export async function endAll() {
+  isOver = true;
   await Promise.all([...running].map(end));
 }
 
