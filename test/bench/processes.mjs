@@ -73,6 +73,13 @@ export function startLoad() {
   };
 }
 
+/** Seconds of a core that a process has taken so far; Linux counts in hundredths. */
+export async function cpuSecondsOf(pid) {
+  const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
+  const [userTime, systemTime] = stat.slice(stat.lastIndexOf(')')).split(' ').slice(12, 14);
+  return (Number(userTime) + Number(systemTime)) / 100;
+}
+
 /** Runs a command of the product to its end. @throws what it said where that was no good one */
 export async function runCommand(script, args, env) {
   const child = track(

@@ -21,11 +21,14 @@ export function machine() {
 }
 
 /**
- * Prints a question: one line per contestant, and what our server is to theirs.
+ * Prints a question: one line per contestant, and what our server is to theirs. `CPU ms` is what the server's
+ * process took of a core for one answer, `load` how busy the generator was: near 100 % it is what limits.
  * @param ratios by the name of the contestant: { median, min, max }; `ratioName` says of what
  */
 export function printSeries(question, series, ratios, ratioName = 'ours / theirs') {
-  const lines = [['', 'per second', 'spread', 'p50 ms', 'p99 ms', 'failed', ratioName, 'spread']];
+  const lines = [
+    ['', 'per second', 'spread', 'p50 ms', 'p99 ms', 'CPU ms', 'load', 'failed', ratioName, 'spread'],
+  ];
   for (const { name, rounds } of series) {
     const rates = rounds.map(({ perSecond }) => perSecond);
     const ratio = ratios[name];
@@ -35,6 +38,8 @@ export function printSeries(question, series, ratios, ratioName = 'ours / theirs
       `${whole(Math.min(...rates))}–${whole(Math.max(...rates))}`,
       median(rounds.map(({ p50 }) => p50)).toFixed(1),
       median(rounds.map(({ p99 }) => p99)).toFixed(1),
+      median(rounds.map(({ cpuMs }) => cpuMs)).toFixed(2),
+      `${whole(100 * median(rounds.map(({ loadBusy }) => loadBusy)))} %`,
       String(failuresOf({ rounds })),
       ratio ? ratio.median.toFixed(2) : '',
       ratio ? `${ratio.min.toFixed(2)}–${ratio.max.toFixed(2)}` : '',

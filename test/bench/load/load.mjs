@@ -4,12 +4,15 @@ import { flowsOf } from './flows.mjs';
 
 /*
  * Told: { url, connections, seconds, headers, path, bodies } or { …, flow, people }.
- * Answers: { perSecond, p50, p99, answers, failures, sample }; milliseconds. `failures` counts what was not
+ * Answers: { perSecond, p50, p99, answers, failures, sample, seconds, loadCpuSeconds }; milliseconds. `failures` counts what was not
  * answered with 2xx, what has errors in it, and what was not answered at all.
  */
 process.on('message', async (job) => {
   try {
-    process.send(await (job.flow ? measureFlows(job) : measureRequests(job)));
+    const before = process.cpuUsage();
+    const measured = await (job.flow ? measureFlows(job) : measureRequests(job));
+    const { user, system } = process.cpuUsage(before);
+    process.send({ ...measured, loadCpuSeconds: (user + system) / 1e6 });
   } catch (error) {
     process.send({ problem: String(error.stack ?? error) });
   }
@@ -94,6 +97,7 @@ function summary(times, result, { failures, sample }) {
     p50: at(0.5),
     p99: at(0.99),
     answers: sorted.length,
+    seconds: result.duration,
     failures: failures + result.errors + result.timeouts,
     sample:
       sample ??
