@@ -19,8 +19,7 @@ export async function inTurn(contestants, { rounds, seconds, warmUpSeconds }, ru
     measured.cpuMs = (1000 * ((await cpuSecondsOf(contestant.pid)) - before)) / measured.answers;
     measured.loadBusy = measured.loadCpuSeconds / measured.seconds;
     if (measured.failures > 0) {
-      const { failures, sample } = measured;
-      console.error(`${contestant.name}, ${when}: ${failures} failed, e.g. ${sample}\n${contestant.said()}`);
+      console.error(`  ${contestant.name}, ${when}: ${measured.failures} failed, e.g. ${measured.sample}`);
     }
     return measured;
   };
@@ -36,7 +35,7 @@ export async function inTurn(contestants, { rounds, seconds, warmUpSeconds }, ru
       await measure(contestant, 'warming up', leadInSeconds);
       series[n].rounds.push(await measure(contestant, `round ${round}`, seconds));
     }
-    if (process.stderr.isTTY) process.stderr.write(`  round ${round} of ${rounds}\r\x1b[K`);
+    if (process.stderr.isTTY) process.stderr.write(`\x1b[K  round ${round} of ${rounds}\r`);
   }
   return series;
 }
