@@ -55,7 +55,7 @@ export function createApollo({
 
 /** Apollo takes another executor than graphql-js' from a gateway only; this one has a single schema and calls nobody. */
 function plannedExecution(schema: GraphQLSchema): ApolloServerOptionsWithGateway<RequestContext>['gateway'] {
-  const { execute } = createExecutor();
+  const { execute } = createExecutor(schema);
   const listeners = new Set<(loaded: { apiSchema: GraphQLSchema; coreSupergraphSdl: string }) => void>();
   return {
     onSchemaLoadOrUpdate(listener) {
@@ -67,7 +67,6 @@ function plannedExecution(schema: GraphQLSchema): ApolloServerOptionsWithGateway
       return {
         executor: async ({ document, request, context }) =>
           execute({
-            schema,
             document,
             contextValue: context,
             variableValues: request.variables,

@@ -4,6 +4,7 @@ import {
   type ExecutionResult,
   execute,
   type GraphQLError,
+  type GraphQLSchema,
   type OperationDefinitionNode,
   OperationTypeNode,
 } from 'graphql';
@@ -15,17 +16,17 @@ import { Plan, selectsByVariables } from './plan.ts';
 
 export interface Executor {
   /** As graphql-js' `execute`, to the last error. */
-  execute(args: ExecutionArgs): ExecutionResult | Promise<ExecutionResult>;
-  /** How many operations have a plan that is kept. */
-  readonly plansKept: number;
+  execute(args: Omit<ExecutionArgs, 'schema'>): ExecutionResult | Promise<ExecutionResult>;
+  /** Operations whose plan is kept; the last used is the last. */
+  readonly planned: readonly OperationDefinitionNode[];
 }
 
 /**
- * Executes operations by plans. A plan is kept from an operation's second execution on, at most
+ * Executes operations on one schema by plans. A plan is kept from an operation's second execution on, at most
  * `plansMax` of them and none of more than `planFieldsMax` fields: an operation that comes once costs
  * what it costs graphql-js, and leaves nothing.
  */
-export function createExecutor(): Executor {
+export function createExecutor(schema: GraphQLSchema): Executor {
   const seen = new WeakSet<OperationDefinitionNode>();
   /** The last used is the last in order; null where each execution selects other fields. */
   const plans = new Map<OperationDefinitionNode, Plan | null>();
@@ -45,11 +46,12 @@ export function createExecutor(): Executor {
   }
 
   return {
-    get plansKept() {
-      return [...plans.values()].filter((plan) => plan !== null).length;
+    get planned() {
+      return [...plans].filter(([, plan]) => plan !== null).map(([operation]) => operation);
     },
-    execute(args) {
-      const { schema, document, variableValues } = args;
+    execute(given) {
+      const args = { ...given, schema };
+      const { document, variableValues } = args;
       assertValidExecutionArguments(schema, document, variableValues);
       const execution = buildExecutionContext(args);
       if (!('schema' in execution)) return { errors: execution };
