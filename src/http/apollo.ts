@@ -1,4 +1,4 @@
-import { ApolloServer, type ApolloServerPlugin } from '@apollo/server';
+import { ApolloServer, type ApolloServerOptionsWithGateway, type ApolloServerPlugin } from '@apollo/server';
 import {
   ApolloServerPluginCacheControlDisabled,
   ApolloServerPluginInlineTraceDisabled,
@@ -9,6 +9,7 @@ import type { RequestContext } from '../caller/context.ts';
 import { assertMayReadSchema } from '../permissions.ts';
 import { type ErrorCode, errorStatus } from '../shared/errors.ts';
 import { tokensMax } from '../shared/limits.ts';
+import { createExecutor } from './executor.ts';
 import { logError, maskError } from './format-error.ts';
 import type { Metrics } from './metrics.ts';
 import { assertWithinLimits, DocumentLimitsRule, readsSchema } from './operation-limits.ts';
@@ -28,7 +29,7 @@ export function createApollo({
   introspection,
 }: ApolloOptions): ApolloServer<RequestContext> {
   return new ApolloServer<RequestContext>({
-    schema,
+    gateway: plannedExecution(schema),
     // Who may introspect is decided per caller, below.
     introspection: true,
     hideSchemaDetailsFromClientErrors: true,
@@ -50,6 +51,31 @@ export function createApollo({
       answerPlugin(metrics),
     ],
   });
+}
+
+/** Apollo takes another executor than graphql-js' from a gateway only; this one has a single schema and calls nobody. */
+function plannedExecution(schema: GraphQLSchema): ApolloServerOptionsWithGateway<RequestContext>['gateway'] {
+  const { execute } = createExecutor(schema);
+  const listeners = new Set<(loaded: { apiSchema: GraphQLSchema; coreSupergraphSdl: string }) => void>();
+  return {
+    onSchemaLoadOrUpdate(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    async load() {
+      for (const listener of listeners) listener({ apiSchema: schema, coreSupergraphSdl: '' });
+      return {
+        executor: async ({ document, request, context }) =>
+          execute({
+            document,
+            contextValue: context,
+            variableValues: request.variables,
+            operationName: request.operationName,
+          }),
+      };
+    },
+    async stop() {},
+  };
 }
 
 /** Refuses what asks for too much, and schema reads by those who may not. */
