@@ -1,3 +1,4 @@
+import type { EntityManager } from '@mikro-orm/postgresql';
 import type { Caller } from './caller/caller.ts';
 import type { Log, RequestContext, Service } from './caller/context.ts';
 import type { Database } from './db/connection.ts';
@@ -17,22 +18,29 @@ export function createContext(
   request: { requestId: string; caller: Caller | null; log: Log },
 ): RequestContext {
   const made = new Map<unknown, unknown>();
-  const context: RequestContext = {
+  let em: EntityManager | undefined;
+  // Inherited, so that Apollo, which copies what is the context's own, does not make one that nobody needs.
+  const lazy = {
+    get em() {
+      em ??= database.fork();
+      return em;
+    },
+  };
+  const context: RequestContext = Object.assign(Object.create(lazy) as typeof lazy, {
     ...service,
     ...request,
     receivedAt: performance.now(),
-    em: database.fork(),
     policies,
-    answered: new WeakSet(),
-    shownByToken: new WeakSet(),
-    denied: new Set(),
+    answered: new WeakSet<object>(),
+    shownByToken: new WeakSet<object>(),
+    denied: new Set<string>(),
     once<T>(make: (context: RequestContext) => T): T {
       if (!made.has(make)) made.set(make, make(context));
       return made.get(make) as T;
     },
     afterCommit: [],
     forget: () => made.clear(),
-    onBatch: (loader, size) => metrics?.batch(loader, size),
-  };
+    onBatch: (loader: string, size: number) => metrics?.batch(loader, size),
+  });
   return context;
 }

@@ -51,6 +51,7 @@ describe('in development', () => {
       redirectOrigins: [],
       corsOrigins: [],
       introspection: true,
+      policySnapshot: true,
       logLevel: 'info',
       migrate: false,
       clockOffsetSeconds: 0,

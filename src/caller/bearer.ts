@@ -1,7 +1,14 @@
-import { errors, type JWTHeaderParameters, type JWTPayload, jwtVerify } from 'jose';
+import { hash } from 'node:crypto';
+import { type CryptoKey, errors, type JWTHeaderParameters, type JWTPayload, jwtVerify } from 'jose';
+import { LRUCache } from 'lru-cache';
 import type { Clock } from '../shared/clock.ts';
 import { unauthenticated, unavailable } from '../shared/errors.ts';
-import { bearerAgeHoursMax, bearerCharsMax, clockToleranceSeconds } from '../shared/limits.ts';
+import {
+  bearerAgeHoursMax,
+  bearerCharsMax,
+  clockToleranceSeconds,
+  verifiedTokensMax,
+} from '../shared/limits.ts';
 import { isPrintable, isUserId } from '../shared/text.ts';
 import { type Boundary, Caller } from './caller.ts';
 import { type KeySource, KeysUnavailable } from './jwks.ts';
@@ -20,6 +27,15 @@ const algorithms = ['ES256', 'ES384', 'EdDSA', 'RS256', 'PS256'];
 /** RFC 9068 calls access tokens at+jwt; other issuers say JWT or nothing. Everything else is another kind of token. */
 const tokenTypes = new Set([undefined, 'jwt', 'at+jwt']);
 
+/** A token whose signature was checked: with which key, and when it may be taken as checked. */
+interface Verified {
+  header: JWTHeaderParameters;
+  key: CryptoKey;
+  fromMs: number;
+  beforeMs: number;
+  caller: Caller;
+}
+
 export type Authenticate = (authorization: string | undefined) => Promise<Caller | null>;
 
 /**
@@ -27,23 +43,34 @@ export type Authenticate = (authorization: string | undefined) => Promise<Caller
  * @returns null without a header
  * @throws UNAUTHENTICATED for anything but a good token, without saying what was wrong with it;
  *   UNAVAILABLE when the keys to check it cannot be had
+ *
+ * A signature is checked once for a token and a key. The key is looked up each time: one that was
+ * retired, or cannot be had any more, takes its tokens with it. Tokens are known by their digest.
  */
 export function createAuthenticate(settings: BearerSettings, keys: KeySource, clock: Clock): Authenticate {
+  const verified = new LRUCache<string, Verified>({ max: verifiedTokensMax });
   return async (authorization) => {
     if (authorization === undefined) return null;
     const token = /^Bearer +([\w-]+\.[\w-]+\.[\w-]+)$/i.exec(authorization)?.[1];
     if (token === undefined || token.length > bearerCharsMax) throw unauthenticated();
+    const digest = hash('sha256', token, 'base64url');
+    const now = clock.now();
     try {
-      const { payload, protectedHeader } = await jwtVerify(token, (header) => keys.find(header), {
+      const known = verified.get(digest);
+      if (known && isWithin(known, now) && (await keys.find(known.header)) === known.key) return known.caller;
+      const { payload, protectedHeader, key } = await jwtVerify(token, (header) => keys.find(header), {
         algorithms,
         issuer: settings.issuer,
         audience: settings.audience,
         requiredClaims: ['iss', 'aud', 'exp', 'iat', 'sub'],
         maxTokenAge: bearerAgeHoursMax * 3600,
         clockTolerance: clockToleranceSeconds,
-        currentDate: clock.now(),
+        currentDate: now,
       });
-      return callerOf(payload, protectedHeader, settings);
+      const caller = callerOf(payload, protectedHeader, settings);
+      const times = { fromMs: now.getTime(), beforeMs: goodBeforeMs(payload) };
+      verified.set(digest, { header: protectedHeader, key: key as CryptoKey, ...times, caller });
+      return caller;
     } catch (error) {
       if (error instanceof KeysUnavailable) throw unavailable(error);
       if (error instanceof errors.JOSEError) throw unauthenticated();
@@ -53,6 +80,14 @@ export function createAuthenticate(settings: BearerSettings, keys: KeySource, cl
     }
   };
 }
+
+/** Before it was checked first, the clock may have been set back past what the token says of its beginning. */
+const isWithin = ({ fromMs, beforeMs }: Verified, now: Date): boolean =>
+  fromMs <= now.getTime() && now.getTime() < beforeMs;
+
+/** When jose would refuse it: expired, or too long ago. Both claims are required numbers. */
+const goodBeforeMs = ({ exp = 0, iat = 0 }: JWTPayload): number =>
+  1000 * (Math.min(exp, iat + bearerAgeHoursMax * 3600) + clockToleranceSeconds);
 
 function callerOf(claims: JWTPayload, header: JWTHeaderParameters, settings: BearerSettings): Caller {
   const type =

@@ -66,7 +66,11 @@ export const ormConfig = (options: DatabaseOptions) =>
     // biome-ignore lint/suspicious/noExplicitAny: MikroORM's own constraint for a list of entities
     entities: [...options.schema.entities] as EntitySchema<AnyEntity | any>[],
     extensions: [Migrator],
-    pool: { min: 0, max: options.poolConnectionsMax ?? limits.poolConnectionsMax },
+    pool: {
+      min: 0,
+      max: options.poolConnectionsMax ?? limits.poolConnectionsMax,
+      idleTimeoutMillis: limits.poolIdleMs,
+    },
     driverOptions: {
       // The driver reads all of the address; MikroORM drops what follows the ?, such as sslmode.
       connectionString: options.url,

@@ -66,6 +66,8 @@ export const answerMsMax = 2_800;
 /** A database that takes longer to say `select 1` is no ready one. */
 export const readinessTimeoutMs = 1_000;
 export const poolConnectionsMax = 20;
+/** A connection that nobody used for so long is closed; opening many at once is what a burst waits for. */
+export const poolIdleMs = 60_000;
 
 // --- what is remembered of policies ----------------------------------------------------------------
 /** How old what is recalled may be, at most: by then all changes before have been heard. */
@@ -83,6 +85,8 @@ export const policyFeedRetryMs = 500;
 // --- callers (security.md JWT-1, JWT-2) ---------------------------------------------------------
 export const bearerAgeHoursMax = 24;
 export const clockToleranceSeconds = 60;
+/** Tokens whose signature needs no second check. */
+export const verifiedTokensMax = 10_000;
 export const jwksAgeSecondsMax = 600;
 /** From this age on, the keys are fetched anew in the background. */
 export const jwksRefreshSeconds = 300;

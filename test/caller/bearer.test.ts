@@ -86,6 +86,59 @@ describe('time', () => {
   });
 });
 
+describe('a token that was accepted before', () => {
+  const atEach = async (moments: [moment: number, verdict: 'accepted' | 'refused'][], claims: object) => {
+    const own = await startBearerServer();
+    const token = own.tokenWith(claims);
+    for (const [moment, verdict] of moments) {
+      own.clock.fix(new Date(moment * 1000));
+      if (verdict === 'accepted') await own.expectAccepted(token);
+      else await own.expectRefused(token);
+    }
+    await own.server.stop();
+  };
+
+  test('JWT-1: is refused once it has expired', () =>
+    atEach(
+      [
+        [now, 'accepted'],
+        [now + 3659, 'accepted'],
+        [now + 3660, 'refused'],
+      ],
+      { exp: now + 3600 },
+    ));
+
+  test('JWT-1: is refused once it is older than 24 hours', () =>
+    atEach(
+      [
+        [now, 'accepted'],
+        [now + day + 59, 'accepted'],
+        [now + day + 61, 'refused'],
+      ],
+      { exp: now + 9 * day },
+    ));
+
+  test('JWT-1: is refused where the clock was set back to before its beginning', () =>
+    atEach(
+      [
+        [now, 'accepted'],
+        [now - 60, 'accepted'],
+        [now - 61, 'refused'],
+        [now, 'accepted'],
+      ],
+      {},
+    ));
+
+  test('JWT-1: is refused with another signature, or another payload', async () => {
+    const token = await issuer.tokenWith({});
+    await issuer.expectAccepted(token);
+    const [header, payload, signature = ''] = token.split('.');
+    const other = await issuer.tokenWith({ sub: 'somebody else' });
+    await issuer.expectRefused(`${header}.${payload}.${signature.split('').toReversed().join('')}`);
+    await issuer.expectRefused(`${header}.${other.split('.')[1]}.${signature}`);
+  });
+});
+
 describe('the header of the token', () => {
   test.each([undefined, 'JWT', 'jwt', 'at+jwt', 'AT+JWT', 'application/at+jwt', 'application/jwt'])(
     'JWT-1: of the type %p is accepted',

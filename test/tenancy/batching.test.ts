@@ -18,7 +18,8 @@ let one: World;
 /** By number of tenants: a part of the names of applications that have so many between them. */
 let searches: Record<Size, string>;
 beforeAll(async () => {
-  server = await startTestServer();
+  // What is remembered takes no statement at all; test/policy/snapshot.test.ts has it.
+  server = await startTestServer({ policySnapshot: false });
   admin = await server.caller();
   one = await makeManyTenants(server, { tenants: 200, policy: { totpEnabled: true } });
   const spread = async (applications: number, tenants: number): Promise<string> => {
