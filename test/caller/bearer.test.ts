@@ -87,7 +87,10 @@ describe('time', () => {
 });
 
 describe('a token that was accepted before', () => {
-  const atEach = async (moments: [moment: number, verdict: 'accepted' | 'refused'][], claims: object) => {
+  const atEach = async (
+    moments: [moment: number, verdict: 'accepted' | 'refused'][],
+    claims: Record<string, number>,
+  ) => {
     const own = await startBearerServer();
     const token = own.tokenWith(claims);
     for (const [moment, verdict] of moments) {
