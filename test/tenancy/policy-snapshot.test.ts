@@ -166,6 +166,26 @@ test('a change drops what it touches and nothing else', () => {
   expect(snapshot.tenant('a2.t1')).toBeNull();
 });
 
+test.each<[string, (snapshot: PolicySnapshot, change: PolicyChange) => void]>([
+  ['was heard of', (snapshot, change) => snapshot.hear(1, change)],
+  ['this process made', (snapshot, change) => snapshot.settle(1, change)],
+])('what was read before a change that %s is not kept', (_, learn) => {
+  const model = known();
+  learn(model.snapshot, { tenantIds: ['a1.t1'] });
+  model.snapshot.keepTenants([model.row('a1.t1', 0)], 0);
+  expect(model.snapshot.tenant('a1.t1')).toBeNull();
+});
+
+test('a notice that comes late proves nothing of the time after the comparison that told of it', () => {
+  const model = known();
+  model.snapshot.compare(1, 0);
+  model.now = policySnapshotAgeMsMax;
+  model.snapshot.hear(1, { tenantIds: ['a1.t1'] });
+  expect(model.snapshot.tenant('a1.t2')).not.toBeNull();
+  model.now += 1;
+  expect(model.snapshot.tenant('a1.t2')).toBeNull();
+});
+
 test('of an application that was read anew, the tenants need not be', () => {
   const model = known();
   model.commit('a1', { applicationIds: ['a1'] });
