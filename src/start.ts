@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { Client } from 'pg';
+import { Client, DatabaseError } from 'pg';
 import { mayRewriteRecord, serverRole } from './audit/append-only.ts';
 import { startSealer } from './audit/sealer.ts';
 import { createAuthenticate } from './caller/bearer.ts';
@@ -58,9 +58,10 @@ export async function start(env: Env, signal: AbortSignal): Promise<Running> {
     });
 
     const isEmbedded = env.databaseUrl === undefined;
-    if (isEmbedded || env.migrate) await migrate(ownerUrl, databaseSchema, signal);
+    const migrates = isEmbedded || env.migrate;
+    if (migrates) await migrate(ownerUrl, databaseSchema, signal);
     const database = await openDatabase({
-      url: isEmbedded ? inRole(ownerUrl, serverRole) : ownerUrl,
+      url: migrates ? await servingUrl(ownerUrl) : ownerUrl,
       schema: databaseSchema,
       onConnectionError: () => {},
     });
@@ -118,6 +119,26 @@ function secrets(
   const assertionKey = env.assertionKey ?? keys?.assertion;
   if (!encryptionKeys || !assertionKey) throw new Error('Production names its keys; readEnv sees to it.');
   return { encryptionKeys, assertionKey };
+}
+
+/**
+ * Who migrates owns the tables, and serves as the role that may only add to the record, where the
+ * database lets them: it is asked by trying. Where not, it is warned of that later.
+ */
+async function servingUrl(ownerUrl: string): Promise<string> {
+  const url = inRole(ownerUrl, serverRole);
+  const client = new Client({ connectionString: url, connectionTimeoutMillis: ownerConnectTimeoutMs });
+  client.on('error', () => {});
+  try {
+    await client.connect();
+    await client.query('select from audit_events limit 0');
+    return url;
+  } catch (error) {
+    if (error instanceof DatabaseError) return ownerUrl;
+    throw error;
+  } finally {
+    await client.end();
+  }
 }
 
 /**

@@ -27,7 +27,8 @@ export async function prepareRecord(client: ClientBase, now: Date): Promise<void
 async function makeRole(client: ClientBase): Promise<boolean> {
   try {
     const { rowCount } = await client.query('select from pg_roles where rolname = $1', [serverRole]);
-    if (rowCount === 0) await client.query(`create role ${serverRole} nologin`);
+    // Who migrates may serve as it as well.
+    if (rowCount === 0) await client.query(`create role ${serverRole} nologin role current_user`);
     return true;
   } catch (error) {
     const { code } = error as { code?: string };

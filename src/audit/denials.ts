@@ -2,14 +2,18 @@ import { defaultFieldResolver, type GraphQLFieldResolver, type GraphQLSchema } f
 import type { RequestContext } from '../caller/context.ts';
 import { ApiError } from '../shared/errors.ts';
 import { deniedEventsMax } from '../shared/limits.ts';
-import { isId, isUserId } from '../shared/text.ts';
+import { isId, isUserId, isUuid } from '../shared/text.ts';
 import { NotFound } from '../shared/user-error.type.ts';
 import { recordAs } from './audit.service.ts';
+import { looksSecret } from './looks-secret.ts';
 
 /*
- * Denials in the record (security.md LOG-2): what a caller lacks the scope for, and what a change
- * named that does not exist for the caller. They stand in the record of the caller's own application;
- * a caller of the whole installation has none.
+ * Denials in the record (security.md LOG-2): what a caller lacks the scope for, and what a change, a
+ * preview or explainMfa named that does not exist for the caller. They stand in the record of the
+ * caller's own application; a caller of the whole installation has none.
+ *
+ * Other reads that find nothing are no denials: absent and foreign answer alike, so they tell nothing,
+ * and a page that asks for what is gone would write into the record whenever it is shown.
  */
 
 type Resolve = GraphQLFieldResolver<unknown, RequestContext, Record<string, unknown>>;
@@ -37,7 +41,9 @@ const recording =
   (field: string, resolve: Resolve): Resolve =>
   async (parent, args, context, info) => {
     const result = await outcomeOf(() => resolve(parent, args, context, info));
-    if (result instanceof NotFound) await recordDenial(context, field, 'NOT_FOUND', args);
+    if (result instanceof NotFound || (result === null && field === 'Query.explainMfa')) {
+      await recordDenial(context, field, 'NOT_FOUND', args);
+    }
     if (result instanceof ApiError && result.code === 'FORBIDDEN') {
       await recordDenial(context, field, result.code, { ...idOf(parent), ...args });
     }
@@ -85,20 +91,22 @@ const idOf = (parent: unknown): { id?: unknown } =>
 
 /** The things that a call named by well-formed ids; nothing else of what a caller wrote is kept. */
 function namedIn(args: Record<string, unknown>): Record<string, string> {
-  const ids = ['id', 'applicationId', 'tenantId'].map((name) => [name, args[name], isId] as const);
-  const first = Array.isArray(args['tenantIds']) ? args['tenantIds'][0] : undefined;
+  const [first]: unknown[] = Array.isArray(args['tenantIds']) ? args['tenantIds'] : [];
   return Object.fromEntries(
-    [
-      ...ids,
-      // Of a list the first stands for all, which are refused together.
-      ['tenantIds', first, isId] as const,
-      ['userId', args['userId'], isUserId] as const,
-    ].flatMap(([name, value, isWellFormed]) =>
-      typeof value === 'string' && isWellFormed(value) && !looksSecret(value) ? [[name, value]] : [],
+    (
+      [
+        ['id', args['id'], isId],
+        ['applicationId', args['applicationId'], isId],
+        ['tenantId', args['tenantId'], isId],
+        // Of a list the first stands for all, which are refused together.
+        ['tenantIds', first, isId],
+        ['userId', args['userId'], isUserId],
+        ['endpointId', args['endpointId'], isUuid],
+      ] as const
+    ).flatMap(([name, value, isWellFormed]) =>
+      typeof value === 'string' && isWellFormed(value)
+        ? [[name, looksSecret(value) ? '(withheld)' : value]]
+        : [],
     ),
   );
 }
-
-/** A code, recovery code or token that was sent in the place of an id. */
-const looksSecret = (text: string): boolean =>
-  /^\d{6}$|^[A-Za-z0-9_-]{43}\.|^eyJ|^([0-9A-Za-z]{4}-){4}[0-9A-Za-z]{4}$/.test(text);

@@ -181,8 +181,9 @@ export const webhookGiveUpHours = 28;
 export const webhookLeaseSeconds = 60;
 /** Deliveries of a lane that are sent before another has its turn. */
 export const webhookTurnMax = 20;
-/** Lanes that one server works on at once: in all, and of one endpoint. */
+/** Lanes that one server works on at once: in all, of one application, and of one endpoint. */
 export const webhookLanesMax = 16;
+export const webhookLanesPerApplicationMax = 6;
 export const webhookLanesPerEndpointMax = 4;
 /** How often is looked for what is due. */
 export const webhookPollMs = 250;

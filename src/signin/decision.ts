@@ -32,20 +32,28 @@ export type StepPurpose = 'ENROLLMENT' | 'CHALLENGE';
 export interface DecisionInputs extends StateInputs {
   identityProvider: IdentityProvider;
   policy: StateInputs['policy'] & Pick<EffectivePolicyValues, 'source' | 'version'>;
+  /** Since when that version of it has stood. */
+  policySince: Date;
   /** Whether the tenant's override is stricter here than its stored values, by the application's rule. */
   isRaised: boolean;
+  /** Whether the tenant's override is switched on and does not apply, by the application's rule. */
+  ignoresOverride: boolean;
   /** The factor that `isEnrolled` speaks of. */
   totp: { activatedAt: Date; isDisabled: boolean } | null;
 }
 
 /** What the decision about a subject is made from. */
 export function decisionInputs(subject: Subject, identityProvider: IdentityProvider): DecisionInputs {
+  const { application, override } = subject.tenant;
   const inputs = stateInputs(subject);
+  const isOfTenant = inputs.policy.source === 'TENANT';
   const factor = enrolledFactor(subject);
   return {
     ...inputs,
     identityProvider,
-    isRaised: isRaised(inputs.policy, subject.tenant.override),
+    policySince: ((isOfTenant && override.policy) || application.policy).updatedAt,
+    isRaised: isRaised(inputs.policy, override),
+    ignoresOverride: override.enabled && !isOfTenant,
     totp: factor
       ? { activatedAt: factor.activatedAt, isDisabled: isDisabled(subject.user.totpFailures) }
       : null,

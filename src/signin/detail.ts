@@ -55,9 +55,21 @@ export const details: Record<MfaReason, Detail> = {
     'This rule comes last and always matches: who gets here must enroll before being let in.',
 };
 
-function policyOf({ policy: { source, version }, isRaised }: DecisionInputs): string {
-  if (source === 'APPLICATION') return `the application's policy (version ${version})`;
-  return `the tenant's override (version ${version}${isRaised ? ", raised to the application's policy" : ''})`;
+/** Which policy applies, since when, and why it is not the tenant's override as it was written. */
+function policyOf({
+  policy: { source, version },
+  policySince,
+  isRaised,
+  ignoresOverride,
+}: DecisionInputs): string {
+  const stands = `version ${version}, since ${told(policySince)}`;
+  if (source === 'TENANT') {
+    const raised = ", raised to the application's policy, because the application's rule is STRICTER_ONLY";
+    return `the tenant's override (${stands}${isRaised ? raised : ''})`;
+  }
+  const ignored =
+    "; the tenant's override is switched on and ignored, because the application's rule is NONE";
+  return `the application's policy (${stands}${ignoresOverride ? ignored : ''})`;
 }
 
 /** Down to the second, as people read it. */

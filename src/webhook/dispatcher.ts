@@ -7,6 +7,7 @@ import type { Ids } from '../shared/ids.ts';
 import type { KeyRing } from '../shared/key-ring.ts';
 import * as limits from '../shared/limits.ts';
 import {
+  type Busy,
   claimLane,
   closeLane,
   countPending,
@@ -73,7 +74,7 @@ function createDispatcher(deps: DispatcherDeps): Dispatcher {
     const em = database.fork();
     while (working.size < limits.webhookLanesMax && !stopped) {
       const now = clock.now();
-      const lane = await claimLane(em, now, randomUUID(), busyEndpoints());
+      const lane = await claimLane(em, now, randomUUID(), busy());
       if (lane === null) return;
       const work = workOn(lane, now)
         .catch(warning('sending webhooks failed; it is tried again when the lease ends'))
@@ -85,11 +86,19 @@ function createDispatcher(deps: DispatcherDeps): Dispatcher {
     }
   }
 
-  function busyEndpoints(): string[] {
-    const lanes = Map.groupBy(working.values(), ({ endpointId }) => endpointId);
-    return [...lanes]
-      .filter(([, { length }]) => length >= limits.webhookLanesPerEndpointMax)
-      .map(([endpointId]) => endpointId);
+  /** What takes long at one endpoint, or at all of an application's, must leave room for the others. */
+  function busy(): Busy {
+    const lanes = [...working.values()];
+    return {
+      applicationIds: full(
+        lanes.map(({ applicationId }) => applicationId),
+        limits.webhookLanesPerApplicationMax,
+      ),
+      endpointIds: full(
+        lanes.map(({ endpointId }) => endpointId),
+        limits.webhookLanesPerEndpointMax,
+      ),
+    };
   }
 
   /** Sends what is first in the lane, again and again, until the lane's turn is over. */
@@ -173,6 +182,10 @@ function createDispatcher(deps: DispatcherDeps): Dispatcher {
 }
 
 type CutOff = { kind: 'cut off' };
+
+/** What occurs as often as it may. */
+const full = (ids: readonly string[], max: number): string[] =>
+  [...Map.groupBy(ids, (id) => id)].filter(([, { length }]) => length >= max).map(([id]) => id);
 
 /** What a receiver reads [Standard Webhooks specification, "Payload structure"]. */
 function bodyOf(event: NextDelivery['event'], applicationId: string, content: EventContent): string {

@@ -14,7 +14,10 @@ import type { LaneKey } from './rows.ts';
  */
 
 export interface Lane extends LaneKey {
+  applicationId: string;
   lease: string;
+  /** When it was due when it was claimed. Who wants it sent at once changes that, also while it is claimed. */
+  dueAt: string;
   /** Failed attempts in a row. */
   failures: number;
   /** What was added before the claim is what this version tells of. */
@@ -47,24 +50,33 @@ export interface NextDelivery {
 
 export const leaseEnd = (now: Date): Date => secondsAfter(now, webhookLeaseSeconds);
 
-/** Claims the lane that has been due for longest. @param busy endpoints that have enough lanes at work */
+/** Those that have enough lanes at work. */
+export interface Busy {
+  applicationIds: readonly string[];
+  endpointIds: readonly string[];
+}
+
+/** Claims the lane that has been due for longest, of those who are not busy. */
 export async function claimLane(
   em: EntityManager,
   now: Date,
   lease: string,
-  busy: readonly string[],
+  { applicationIds, endpointIds }: Busy,
 ): Promise<Lane | null> {
   return rowOf(
     em,
     sql<Lane>`
       with due as materialized (
         select tenant_id, endpoint_id from webhook_lanes
-        where due_at <= ${now} and (leased_until is null or leased_until <= ${now}) and not endpoint_id::text = ${anyOf(busy)}
+        where due_at <= ${now} and (leased_until is null or leased_until <= ${now})
+          and not endpoint_id = any(${[...endpointIds]}::uuid[]
+            || array(select id from webhook_endpoints where application_id = ${anyOf(applicationIds)}))
         order by due_at limit 1 for update skip locked
       )
       update webhook_lanes l set lease = ${lease}, leased_until = ${leaseEnd(now)}
       from due where l.tenant_id = due.tenant_id and l.endpoint_id = due.endpoint_id
-      returning l.tenant_id as "tenantId", l.endpoint_id as "endpointId", l.lease, l.failures, l.version::text`,
+      returning l.tenant_id as "tenantId", l.endpoint_id as "endpointId", l.lease, l.failures, l.version::text,
+        l.due_at as "dueAt", (select application_id from webhook_endpoints where id = l.endpoint_id) as "applicationId"`,
   );
 }
 
@@ -147,7 +159,8 @@ export async function markDelivered(
 }
 
 /**
- * Writes that an attempt failed, and gives the lane back until the next.
+ * Writes that an attempt failed, and gives the lane back until the next: at once where somebody asked
+ * for that while it was under way (a replay, another URL), since the failure is none of what is now.
  * @param next failures of the lane in a row; `retryAt` null: the delivery is dead, and those after it go on
  */
 export async function markFailed(
@@ -161,7 +174,9 @@ export async function markFailed(
   await countOf(
     em,
     sql`with held as (
-        update webhook_lanes set failures = ${failures}, due_at = ${retryAt ?? now}, lease = null, leased_until = null
+        update webhook_lanes set lease = null, leased_until = null,
+          failures = case when due_at = ${lane.dueAt} then ${failures}::int else failures end,
+          due_at = case when due_at = ${lane.dueAt} then ${retryAt ?? now}::timestamptz else due_at end
         where tenant_id = ${lane.tenantId} and endpoint_id = ${lane.endpointId} and lease = ${lane.lease} returning 1)
       update webhook_deliveries set attempts = attempts + 1, last_error = ${reason}, last_attempt_at = ${now},
         state = ${retryAt === null ? 'DEAD' : 'PENDING'}, settled_at = ${retryAt === null ? now : null}::timestamptz

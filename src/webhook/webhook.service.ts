@@ -1,7 +1,7 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { changes, record } from '../audit/audit.service.ts';
 import { callerOf, type RequestContext, transaction } from '../caller/context.ts';
-import { anyOf, countOf, rowOf, rowsOf, sql } from '../db/sql.ts';
+import { anyOf, countOf, type RawBuilder, rowOf, rowsOf, sql } from '../db/sql.ts';
 import { once } from '../idempotency/idempotency.service.ts';
 import { secondsAfter } from '../shared/clock.ts';
 import { webhookEndpointsMax, webhookPreviousSecretHours, webhookReplayMax } from '../shared/limits.ts';
@@ -138,7 +138,9 @@ export function deleteWebhookEndpoint(
 ): Promise<DeletedPayload | NotFound> {
   assertMayManageWebhooks(callerOf(context));
   return transaction(context, async (em) => {
-    const endpoint = await lockEndpoint(context, em, id);
+    // As much as the deletion needs: to ask for more later, with lanes locked, would meet a sealer that
+    // holds the endpoint and waits for a lane.
+    const endpoint = await lockEndpoint(context, em, id, sql`for update`);
     if (endpoint === null) return new NotFound('webhook endpoint');
     // Lanes first, as whoever sends locks them.
     await countOf(em, sql`delete from webhook_lanes where endpoint_id = ${id}`);
@@ -175,18 +177,19 @@ export function replayWebhookDeliveries(
   });
 }
 
-/** Reads an endpoint inside the boundary and keeps its row locked; what is sealed meanwhile need not wait. */
+/** Reads an endpoint inside the boundary and keeps its row locked; what is sealed meanwhile need not wait, unless told. */
 async function lockEndpoint(
   context: RequestContext,
   em: EntityManager,
   id: string,
+  lock: RawBuilder<unknown> = sql`for no key update`,
 ): Promise<EndpointRow | null> {
   if (!isUuid(id)) return null;
   const { applicationId } = callerOf(context);
   const row = await rowOf(
     em,
     sql<EndpointColumns>`select ${endpointColumns} from webhook_endpoints w
-      where w.id = ${id} and (${applicationId}::text is null or w.application_id = ${applicationId}) for no key update`,
+      where w.id = ${id} and (${applicationId}::text is null or w.application_id = ${applicationId}) ${lock}`,
   );
   return row && toEndpoint(row);
 }

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { databaseSchema } from '../../src/database-schema.ts';
+import { databaseUrl } from '../setup/harness.ts';
 import { dropDatabases, newDatabase, withClient } from './databases.ts';
 import { cleanUp, newFolder, repository, runProcess, startProcess, untilTrue } from './servers.ts';
 
@@ -106,6 +107,42 @@ describe('servers with DATABASE_URL', () => {
       expect(await server.ended()).toBe(0);
       expect(server.stderr()).toBe('');
     });
+  });
+});
+
+describe('with MIGRATE=on', () => {
+  /** Starts a server. @returns whether it warns that it could change the record */
+  const warns = async (url: string, MIGRATE: 'on' | 'off') => {
+    const server = startProcess({ folder: await newFolder(), env: { DATABASE_URL: url, MIGRATE } });
+    const { status } = await fetch(`${await server.ready()}/health/ready`);
+    server.kill('SIGTERM');
+    expect([status, await server.ended()]).toEqual([200, 0]);
+    return server.stdout().includes('the database role may rewrite the audit record');
+  };
+
+  test('LOG-2: a server migrates as the owner, and then serves as who may only add to the record', async () => {
+    const url = await newDatabase();
+    expect(await warns(url, 'on')).toBe(false);
+    // Without, it serves as whom it was given.
+    expect(await warns(url, 'off')).toBe(true);
+    expect(await warns(url, 'on')).toBe(false);
+  });
+
+  test('an owner who may not work as that role serves all the same, and says so', async () => {
+    const url = new URL(await newDatabase());
+    const name = url.pathname.slice(1);
+    await withClient(url.href, async (client) => {
+      await client.query(`create role ${name} login password 'owner'`);
+      await client.query(`alter database ${name} owner to ${name}`);
+    });
+    try {
+      const owned = new URL(url);
+      [owned.username, owned.password] = [name, 'owner'];
+      expect(await warns(owned.href, 'on')).toBe(true);
+    } finally {
+      await dropDatabases();
+      await withClient(databaseUrl(), (client) => client.query(`drop role ${name}`));
+    }
   });
 });
 

@@ -18,22 +18,26 @@ interface Place {
 let server: TestServer;
 let admin: TestCaller;
 const seed = Date.now() % 1_000_000;
-const people: Place[] = [];
 beforeAll(async () => {
   server = await startTestServer();
   server.clock.fix(new Date());
   admin = await server.caller({ scopes: ['auth-factor:read', 'mfa-policy:read'] });
+});
+afterAll(() => server.stop());
+
+/** Makes tenants, each in an application of its own, until there are enough users. The last of each was never seen. */
+async function populate(usersMin: number): Promise<Place[]> {
+  const people: Place[] = [];
   for (const drawn of fc.sample(population, { numRuns: 100, seed })) {
-    if (people.length > 1_000) break;
+    if (people.length > usersMin) break;
     const world = await makeWorld(server);
     await settle(server, world, drawn);
-    // The last one was never seen.
     const ids = Array.from({ length: drawn.people.length + 1 }, (_, n) => idOf(n));
     const tenantId = world.tenantIds[0] as string;
     people.push(...ids.map((userId) => ({ applicationId: world.applicationId, tenantId, userId })));
   }
-}, 120_000);
-afterAll(() => server.stop());
+  return people;
+}
 
 interface Decided {
   status: string;
@@ -48,9 +52,11 @@ interface Shown {
   mfa: { state: string; enrollmentDueAt: string | null };
 }
 
+const byApplication = (people: readonly Place[]) => Map.groupBy(people, ({ applicationId }) => applicationId);
+
 /** Users of one application, a few at a time: a request has 20 root fields at most. */
-const groups = (): Place[][] =>
-  [...Map.groupBy(people, ({ applicationId }) => applicationId).values()].flatMap((group) =>
+const groupsOf = (people: readonly Place[]): Place[][] =>
+  [...byApplication(people).values()].flatMap((group) =>
     Array.from({ length: Math.ceil(group.length / 20) }, (_, n) => group.slice(n * 20, n * 20 + 20)),
   );
 
@@ -114,10 +120,31 @@ const reasonOf: Record<string, string> = {
   OVERDUE: 'ENROLLMENT_REQUIRED',
 };
 
+async function statistics(applicationId: string): Promise<Record<string, number>> {
+  const { data } = await admin.call<{ application: { mfaStats: Record<string, number> } }, object>(
+    `query ($id: ID!) { application(id: $id) {
+      mfaStats { users enrolled optional pending overdue exempt disabled } } }`,
+    { id: applicationId },
+  );
+  return data.application.mfaStats;
+}
+
+/** What the statistics must be, by the decision about each. */
+async function counted(people: readonly Place[]): Promise<Record<string, number>> {
+  const explained = await Promise.all(groupsOf(people).map((group) => explainEach(admin, group)));
+  const reasons = explained.flat().map(({ decision }) => decision.reason);
+  const states = Object.entries(reasonOf).map(([state, reason]) => [
+    state.toLowerCase(),
+    reasons.filter((one) => one === reason).length,
+  ]);
+  return { users: people.length, ...Object.fromEntries(states) };
+}
+
 describe('for every user of a random population', () => {
   test('explainMfa, startMfa and the state agree, before the sign-in and after', async () => {
+    const people = await populate(1_000);
     const reasons = new Map<string, number>();
-    for (const group of groups()) {
+    for (const group of groupsOf(people)) {
       const service = await server.caller({
         applicationId: group[0]?.applicationId as string,
         scopes: ['mfa-workflow:execute'],
@@ -153,32 +180,19 @@ describe('for every user of a random population', () => {
     expect([...reasons.keys()].sort()).toEqual(Object.values(reasonOf).sort());
   }, 240_000);
 
-  test('the statistics count what is shown of each', async () => {
-    const stats = new Map<string, Record<string, number>>();
-    const counted = new Map<string, Record<string, number>>();
-    for (const group of groups()) {
-      const { applicationId } = group[0] as Place;
-      const { data } = await admin.call<{ application: { mfaStats: Record<string, number> } }, object>(
-        `query ($id: ID!) { application(id: $id) {
-          mfaStats { users enrolled optional pending overdue exempt disabled } } }`,
-        { id: applicationId },
-      );
-      stats.set(applicationId, data.application.mfaStats);
-      const none = { users: 0, enrolled: 0, optional: 0, pending: 0, overdue: 0, exempt: 0, disabled: 0 };
-      const tally: Record<string, number> = counted.get(applicationId) ?? none;
-      for (const { mfa } of await showEach(group)) {
-        const state = mfa.state.toLowerCase();
-        tally['users'] = (tally['users'] ?? 0) + 1;
-        tally[state] = (tally[state] ?? 0) + 1;
-      }
-      counted.set(applicationId, tally);
+  test('the statistics count what is decided of each who is known, before the sign-ins and after', async () => {
+    for (const [applicationId, people] of byApplication(await populate(400))) {
+      const label = `seed ${seed}, application ${applicationId}`;
+      const neverAsked = await statistics(applicationId);
+      expect([label, neverAsked]).toEqual([label, await counted(people.slice(0, -1))]);
+      const service = await server.caller({ applicationId, scopes: ['mfa-workflow:execute'] });
+      for (const group of groupsOf(people)) await startEach(service, group);
+      expect([label, await statistics(applicationId)]).toEqual([label, await counted(people)]);
     }
-    // The sign-ins above have made everybody known.
-    expect([seed, ...stats]).toEqual([seed, ...counted]);
   }, 120_000);
 
   test('an external identity provider decides alone, and begins no grace', async () => {
-    for (const group of groups().slice(0, 20)) {
+    for (const group of groupsOf(await populate(300))) {
       const service = await server.caller({
         applicationId: group[0]?.applicationId as string,
         scopes: ['mfa-workflow:execute'],

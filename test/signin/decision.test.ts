@@ -23,7 +23,9 @@ const inputsOf = ({ identityProvider = 'LOCAL', isEnrolled = false, ...given }: 
   identityProvider,
   isEnrolled,
   totp: isEnrolled ? { activatedAt: inDays(-1), isDisabled: false } : null,
+  policySince: inDays(-1),
   isRaised: false,
+  ignoresOverride: false,
   policy: {
     mfaEnabled: true,
     enrollment: 'REQUIRED',
@@ -118,7 +120,9 @@ const anyInputs: fc.Arbitrary<DecisionInputs> = fc
   .record({
     identityProvider: fc.constantFrom('LOCAL', 'LOCAL', 'LOCAL', 'EXTERNAL'),
     totp: anyFactor,
+    policySince: days,
     isRaised: fc.boolean(),
+    ignoresOverride: fc.boolean(),
     policy: fc.record({
       mfaEnabled: fc.constantFrom(true, true, true, false),
       enrollment: fc.constantFrom('REQUIRED', 'REQUIRED', 'OPTIONAL'),

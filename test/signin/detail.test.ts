@@ -7,6 +7,7 @@ import { type DecisionInputs, decide, type MfaReason } from '../../src/signin/de
  */
 
 const now = new Date('2026-03-01T12:00:00Z');
+const since = new Date('2026-02-03T09:15:00.500Z');
 
 type Given = Partial<Omit<DecisionInputs, 'policy' | 'user'>> & {
   policy?: Partial<DecisionInputs['policy']>;
@@ -18,7 +19,9 @@ const inputsOf = ({ policy, user, ...given }: Given): DecisionInputs => ({
   identityProvider: 'LOCAL',
   isEnrolled: given.totp != null,
   totp: null,
+  policySince: since,
   isRaised: false,
+  ignoresOverride: false,
   policy: {
     mfaEnabled: true,
     enrollment: 'REQUIRED',
@@ -57,21 +60,31 @@ const sentences: [MfaReason, string, Given, boolean, string][] = [
     'TOTP off',
     { policy: { mfaEnabled: false } },
     true,
-    "TOTP is off in the application's policy (version 3).",
+    "TOTP is off in the application's policy (version 3, since 2026-02-03 09:15:00 UTC).",
   ],
   [
     'MFA_NOT_ENABLED',
     'TOTP on by an override',
     { policy: override },
     false,
-    "TOTP is on in the tenant's override (version 2).",
+    "TOTP is on in the tenant's override (version 2, since 2026-02-03 09:15:00 UTC).",
   ],
   [
     'MFA_NOT_ENABLED',
     'TOTP on by an override that was raised',
     { policy: override, isRaised: true },
     false,
-    "TOTP is on in the tenant's override (version 2, raised to the application's policy).",
+    "TOTP is on in the tenant's override (version 2, since 2026-02-03 09:15:00 UTC, raised to the application's policy, because the application's rule is STRICTER_ONLY).",
+  ],
+  [
+    'MFA_NOT_ENABLED',
+    'TOTP off in spite of an override',
+    {
+      policy: { mfaEnabled: false },
+      ignoresOverride: true,
+    },
+    true,
+    "TOTP is off in the application's policy (version 3, since 2026-02-03 09:15:00 UTC; the tenant's override is switched on and ignored, because the application's rule is NONE).",
   ],
   [
     'ENROLLED',
@@ -115,28 +128,28 @@ const sentences: [MfaReason, string, Given, boolean, string][] = [
     'an optional enrollment',
     { policy: { enrollment: 'OPTIONAL' } },
     true,
-    "Enrollment is OPTIONAL in the application's policy (version 3).",
+    "Enrollment is OPTIONAL in the application's policy (version 3, since 2026-02-03 09:15:00 UTC).",
   ],
   [
     'ENROLLMENT_OPTIONAL',
     'a required enrollment',
     { policy: override },
     false,
-    "Enrollment is REQUIRED in the tenant's override (version 2).",
+    "Enrollment is REQUIRED in the tenant's override (version 2, since 2026-02-03 09:15:00 UTC).",
   ],
   [
     'GRACE_PERIOD',
     'a user never asked',
     {},
     true,
-    "Enrollment has never been required of the user at a sign-in; the application's policy (version 3) allows 7 days of grace from the first time on.",
+    "Enrollment has never been required of the user at a sign-in; the application's policy (version 3, since 2026-02-03 09:15:00 UTC) allows 7 days of grace from the first time on.",
   ],
   [
     'GRACE_PERIOD',
     'no grace at all',
     { policy: { gracePeriodDays: 0 } },
     false,
-    "Enrollment has never been required of the user at a sign-in; the application's policy (version 3) allows 0 days of grace from the first time on.",
+    "Enrollment has never been required of the user at a sign-in; the application's policy (version 3, since 2026-02-03 09:15:00 UTC) allows 0 days of grace from the first time on.",
   ],
   [
     'GRACE_PERIOD',
@@ -146,14 +159,14 @@ const sentences: [MfaReason, string, Given, boolean, string][] = [
       user: { enrollmentRequiredAt: new Date('2026-02-28T12:00:01Z') },
     },
     true,
-    "Enrollment was first required of the user on 2026-02-28 12:00:01 UTC; the tenant's override (version 2) allows 1 day of grace, so it is due on 2026-03-01 12:00:01 UTC.",
+    "Enrollment was first required of the user on 2026-02-28 12:00:01 UTC; the tenant's override (version 2, since 2026-02-03 09:15:00 UTC) allows 1 day of grace, so it is due on 2026-03-01 12:00:01 UTC.",
   ],
   [
     'GRACE_PERIOD',
     'a grace that ends this moment',
     { user: { enrollmentRequiredAt: new Date('2026-02-22T12:00:00Z') } },
     false,
-    "Enrollment was first required of the user on 2026-02-22 12:00:00 UTC; the application's policy (version 3) allows 7 days of grace, so it was due on 2026-03-01 12:00:00 UTC.",
+    "Enrollment was first required of the user on 2026-02-22 12:00:00 UTC; the application's policy (version 3, since 2026-02-03 09:15:00 UTC) allows 7 days of grace, so it was due on 2026-03-01 12:00:00 UTC.",
   ],
   [
     'GRACE_PERIOD',

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { UpdateApplicationDocument } from '../generated/documents.ts';
 import { startTestServer, type TestCaller, type TestServer, uniqueId } from '../setup/harness.ts';
 import { override } from '../setup/world.ts';
 import { statementsOf } from '../tenancy/statements.ts';
@@ -70,7 +71,9 @@ describe('explainMfa', () => {
       decision: { status: 'AUTHENTICATED', reason: 'ENROLLMENT_OPTIONAL' },
       effectivePolicy: { source: 'TENANT', version: 1, enrollment: 'OPTIONAL' },
     });
-    expect((await seen('MFA_NOT_ENABLED')).detail).toBe("TOTP is on in the tenant's override (version 1).");
+    expect((await seen('MFA_NOT_ENABLED')).detail).toBe(
+      `TOTP is on in the tenant's override (version 1, since ${told(server.clock.now())}).`,
+    );
   });
 
   test('says of an override that the rule raises that it was raised', async () => {
@@ -82,7 +85,19 @@ describe('explainMfa', () => {
     world = strict;
     service = strict.service;
     expect((await seen('ENROLLMENT_OPTIONAL')).detail).toBe(
-      "Enrollment is REQUIRED in the tenant's override (version 2, raised to the application's policy).",
+      `Enrollment is REQUIRED in the tenant's override (version 2, since ${told(server.clock.now())}, raised to the application's policy, because the application's rule is STRICTER_ONLY).`,
+    );
+  });
+
+  test('says of an override that is switched on and does not apply why, and since when what applies instead', async () => {
+    const since = server.clock.now();
+    server.clock.advance(3600);
+    await override(server, world.tenantId, { enrollment: 'OPTIONAL' });
+    await world.admin.call(UpdateApplicationDocument, {
+      input: { id: world.applicationId, overrideRule: 'NONE' },
+    });
+    expect((await seen('ENROLLMENT_OPTIONAL')).detail).toBe(
+      `Enrollment is REQUIRED in the application's policy (version 2, since ${told(since)}; the tenant's override is switched on and ignored, because the application's rule is NONE).`,
     );
   });
 
@@ -127,7 +142,7 @@ describe('explainMfa', () => {
       pageUrl: null,
     });
     expect((await seen('GRACE_PERIOD')).detail).toBe(
-      `Enrollment was first required of the user on ${told(now)}; the application's policy (version 3) allows 7 days of grace, so it is due on ${told(due)}.`,
+      `Enrollment was first required of the user on ${told(now)}; the application's policy (version 3, since ${told(now)}) allows 7 days of grace, so it is due on ${told(due)}.`,
     );
   });
 

@@ -1,7 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import type { Database } from '../../src/db/connection.ts';
-import { webhookLanesPerEndpointMax, webhookLeaseSeconds } from '../../src/shared/limits.ts';
+import {
+  webhookLanesPerApplicationMax,
+  webhookLanesPerEndpointMax,
+  webhookLeaseSeconds,
+} from '../../src/shared/limits.ts';
 import { dropDatabases } from '../process/databases.ts';
 import { untilTrue } from '../process/servers.ts';
 import { type Receiver, startReceiver, stopReceivers } from './receiver.ts';
@@ -181,6 +185,30 @@ describe('one server', () => {
     await untilTrue(async () => receiver.attempts.length === webhookLanesPerEndpointMax);
     await dispatcher.stop();
     expect(receiver.attempts).toHaveLength(webhookLanesPerEndpointMax);
+  });
+
+  test('REL-6: keeps places for other applications while all endpoints of one do not answer', async () => {
+    const { applicationId, tenantIds } = await webhookWorld(server, receiver, { tenants: 10 });
+    const hanging = [receiver];
+    for (let n = 1; n < 4; n += 1) {
+      const one = await startReceiver();
+      const actions = ['tenant.updated'];
+      one.secret = (await createEndpoint(server, { applicationId, url: one.url, actions })).secret;
+      hanging.push(one);
+    }
+    for (const one of hanging) one.answer = () => 'hang';
+    const other = await startReceiver();
+    const world = await webhookWorld(server, other);
+    await renameAll(tenantIds, 1);
+    await server.queue();
+    const dispatcher = server.start();
+    const attempts = () => hanging.reduce((sum, one) => sum + one.attempts.length, 0);
+    await untilTrue(async () => attempts() >= webhookLanesPerApplicationMax);
+    await renameAll(world.tenantIds, 1);
+    await server.queue();
+    await untilTrue(async () => other.received.length === 1, 5_000);
+    expect(attempts()).toBe(webhookLanesPerApplicationMax);
+    await dispatcher.stop();
   });
 
   test('that is stopped cuts off what hangs, counts no attempt, and leaves it to the next', async () => {

@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { secondsAfter } from '../../src/shared/clock.ts';
 import { ReplayWebhookDeliveriesDocument } from '../generated/documents.ts';
 import { dropDatabases } from '../process/databases.ts';
 import type { TestCaller } from '../setup/harness.ts';
@@ -91,6 +92,70 @@ describe('an endpoint that is switched off', () => {
     });
     await server.deliver();
     expect(namesIn(receiver.received)).toEqual(['First']);
+  });
+});
+
+describe('while an attempt is in flight that fails', () => {
+  /** Fails the first attempt, after something was done meanwhile; the clock moves only so far. */
+  const during = (act: () => Promise<unknown>): void => {
+    server.clock.fix(server.clock.now());
+    receiver.answer = async () => {
+      receiver.answer = () => 200;
+      server.clock.advance(1);
+      await act();
+      server.clock.advance(1);
+      return 500;
+    };
+  };
+
+  test('an endpoint whose URL is changed is sent to at once', async () => {
+    const { tenantIds, endpointId: id } = await webhookWorld(server, receiver);
+    const moved = await startReceiver();
+    moved.secret = receiver.secret;
+    await rename(server, tenantIds[0] ?? '', 'New name');
+    during(() => updateEndpoint(server, { id, url: moved.url }));
+    await server.deliver();
+    expect(namesIn(moved.received)).toEqual(['New name']);
+  });
+
+  test('an endpoint that was sent other events is sent to at once, and then waits as after a first failure', async () => {
+    const { applicationId, tenantIds, endpointId: id } = await webhookWorld(server, receiver);
+    await rename(server, tenantIds[0] ?? '', 'New name');
+    during(async () => {
+      await updateEndpoint(server, { id, actions: null });
+      receiver.answer = () => 500;
+    });
+    await server.deliver();
+    expect(receiver.attempts).toHaveLength(2);
+    const [delivery] = await deliveriesOf(server, applicationId, { state: 'PENDING' });
+    expect(delivery?.nextAttemptAt).toBe(secondsAfter(server.clock.now(), 5).toISOString());
+  });
+
+  test('what is replayed is sent at once', async () => {
+    const { tenantIds, endpointId } = await webhookWorld(server, receiver);
+    const [tenantId = ''] = tenantIds;
+    receiver.answer = () => 500;
+    await rename(server, tenantId, 'Dead');
+    await server.queue();
+    server.clock.advance(28 * 3600);
+    await server.deliver();
+    await rename(server, tenantId, 'Later');
+    during(() => admin.call(ReplayWebhookDeliveriesDocument, { input: { endpointId } }));
+    await server.deliver();
+    expect(namesIn(receiver.received)).toEqual(['Dead', 'Later']);
+  });
+
+  test('what is queued meanwhile waits behind it', async () => {
+    const { applicationId, tenantIds } = await webhookWorld(server, receiver);
+    const [tenantId = ''] = tenantIds;
+    await rename(server, tenantId, 'First');
+    during(async () => {
+      await rename(server, tenantId, 'Second');
+      await server.queue();
+    });
+    await server.deliver();
+    expect(receiver.attempts).toHaveLength(1);
+    expect(await deliveriesOf(server, applicationId, { state: 'PENDING' })).toHaveLength(2);
   });
 });
 
