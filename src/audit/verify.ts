@@ -6,7 +6,7 @@ import { sealContent, sealHash } from './sealer.ts';
 /*
  * Looks at the whole record and its chains, and names what does not fit. Events are compared with the
  * digests that were sealed, or queued, for them; seals with the hash that each must have after the one
- * before. Nothing is repaired.
+ * before. NULL, which a plain comparison lets pass, fits nothing. Nothing is repaired.
  */
 
 /** Something that is not as it was recorded. */
@@ -77,7 +77,7 @@ const badEvents = (prunedBefore: Date | null): RawBuilder<Finding> => sql<Findin
     coalesce(k.id, e.id) as "eventId", k.seal::int as seal
   from kept k full join audit_events e on e.tenant_id = k.tenant_id and e.id = k.id
   where (e.id is null and not coalesce(${madeAt(sql`k.id`)} < ${prunedBefore?.getTime() ?? null}::bigint, false))
-    or k.id is null or k.digest <> ${eventDigest}
+    or k.id is null or k.digest is distinct from ${eventDigest}
   limit ${findingsMax}`;
 
 /** When a UUIDv7 was made, in milliseconds since 1970 [RFC 9562 section 5.7]. */
@@ -87,7 +87,7 @@ export const madeAt = (id: RawBuilder<unknown>) =>
 /** @param isPruned whether a chain may begin with another seal than the first */
 const badSeals = (isPruned: boolean): RawBuilder<Finding> => sql<Finding>`
   with linked as (
-    select s.*, lag(s.seal) over chain as seal_before, lag(s.hash) over chain as hash_before,
+    select s.*, lag(s.seal) over chain as seal_before, lag(s.hash) over chain as hash_before, ${isWellFormed} as well_formed,
       ${sealHash(sql`s.previous_hash`, sql`s.seal`, content)} as right_hash
     from audit_seals s
     window chain as (partition by s.tenant_id, s.application_id order by s.seal)
@@ -96,7 +96,9 @@ const badSeals = (isPruned: boolean): RawBuilder<Finding> => sql<Finding>`
     select l.*, case
         when seal_before is null and seal > 1 and not ${isPruned}::boolean then 'missing seal'
         when seal_before is not null and seal <> seal_before + 1 then 'missing seal'
-        when hash <> right_hash or previous_hash <> coalesce(hash_before, case when seal = 1 then ''::bytea end, previous_hash) then 'changed seal'
+        when not well_formed or hash is distinct from right_hash then 'changed seal'
+        when previous_hash is distinct from
+          case when seal = 1 then ''::bytea when seal_before is null then previous_hash else hash_before end then 'changed seal'
       end as what
     from linked l
   )
@@ -104,9 +106,15 @@ const badSeals = (isPruned: boolean): RawBuilder<Finding> => sql<Finding>`
     case when what = 'missing seal' then coalesce(seal_before, 0) + 1 else seal end::int as seal
   from judged where what is not null limit ${findingsMax}`;
 
+/** Each event of a seal `s` has an id and a SHA-256, and there is at least one. */
+const isWellFormed = sql`(cardinality(s.event_ids) > 0 and cardinality(s.event_ids) = cardinality(s.event_digests)
+  and not exists (
+    select from unnest(s.event_ids, s.event_digests) as k(id, digest)
+    where k.id is null or octet_length(k.digest) is distinct from 32)) is true`;
+
 const content = sealContent(
-  sql`(select string_agg(uuid_send(k.id) || k.digest, ''::bytea order by k.n)
-    from unnest(s.event_ids, s.event_digests) with ordinality as k(id, digest, n))`,
+  sql`coalesce((select string_agg(uuid_send(k.id) || k.digest, ''::bytea order by k.n)
+    from unnest(s.event_ids, s.event_digests) with ordinality as k(id, digest, n)), ''::bytea)`,
 );
 
 /** The newest seal of a chain must be the one that its head names: the end can't be cut off. */

@@ -198,6 +198,67 @@ describe('LOG-2: is found and named', () => {
     expect(await found()).toContainEqual(finding('changed seal', { seal: 2 }));
   });
 
+  test('a seal that was emptied, after its events were deleted', async () => {
+    await tamper(
+      `delete from audit_events where tenant_id = $1 and id = any ((
+         select event_ids from audit_seals where tenant_id = $1 and seal = 2)::uuid[])`,
+      [tenantId],
+    );
+    await tamper(
+      "update audit_seals set event_ids = '{}', event_digests = '{}' where tenant_id = $1 and seal = 2",
+      [tenantId],
+    );
+    expect(await found()).toEqual([finding('changed seal', { seal: 2 })]);
+  });
+
+  test('an event that was inserted, and named in a seal without a digest', async () => {
+    const { rows } = await tamper(
+      `insert into audit_events select tenant_id, at, gen_random_uuid(), application_id, action, actor, user_id, detail
+       from audit_events where tenant_id = $1 and id = $2 returning id`,
+      [tenantId, second()],
+    );
+    await tamper(
+      'update audit_seals set event_ids = event_ids || $2::uuid where tenant_id = $1 and seal = 2',
+      [tenantId, rows[0].id],
+    );
+    expect(await found()).toEqual([
+      finding('changed event', { eventId: rows[0].id, seal: 2 }),
+      finding('changed seal', { seal: 2 }),
+    ]);
+  });
+
+  test.each([
+    ['an id that is NULL', 'event_ids = event_ids || null::uuid'],
+    ['a digest that is NULL', 'event_digests = event_digests || null::bytea'],
+    ['both', 'event_ids = event_ids || null::uuid, event_digests = event_digests || null::bytea'],
+    ['a digest that is empty', "event_digests = event_digests || ''::bytea"],
+    ['no previous hash', 'previous_hash = null'],
+    ['no hash', 'hash = null'],
+  ])('a seal that got %s', async (_what, change) => {
+    await tamper(
+      'alter table audit_seals alter hash drop not null, alter previous_hash drop not null, alter event_ids drop not null',
+    );
+    await tamper(`update audit_seals set ${change} where tenant_id = $1 and seal = 2`, [tenantId]);
+    expect(await found()).toContainEqual(finding('changed seal', { seal: 2 }));
+  });
+
+  test('an event whose digest was taken away before it was sealed', async () => {
+    const world = await signInWorld(server);
+    [tenantId, applicationId] = [world.tenantId, world.applicationId];
+    await tamper('alter table audit_unsealed alter digest drop not null');
+    await tamper('update audit_unsealed set digest = null where tenant_id = $1', [tenantId]);
+    expect(await found()).toEqual([finding('changed event', { seal: null })]);
+    await tamper('delete from audit_unsealed where tenant_id = $1', [tenantId]);
+  });
+
+  test('a head that lost its hash', async () => {
+    await tamper('alter table audit_chains alter hash drop not null, alter previous_hash drop not null');
+    await tamper('update audit_chains set hash = null, previous_hash = null where tenant_id = $1', [
+      tenantId,
+    ]);
+    expect(await found()).toEqual([finding('changed chain head')]);
+  });
+
   test('a seal that was deleted', async () => {
     await tamper('delete from audit_seals where tenant_id = $1 and seal = 2', [tenantId]);
     expect(await found()).toContainEqual(finding('missing seal', { seal: 2 }));
