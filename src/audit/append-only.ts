@@ -10,7 +10,7 @@ export const serverRole = 'cufflink_server';
 
 const appendOnly = ['audit_events', 'audit_seals'];
 /** Where servers may only read. */
-const readOnly = ['audit_prunes', 'mikro_orm_migrations'];
+const readOnly = ['audit_prunes', 'audit_pruned_chains', 'mikro_orm_migrations'];
 
 /** Months for which partitions are made; past them events go to the default partition, and nothing is lost. */
 const monthsAhead = 24;

@@ -34,6 +34,9 @@ describe('LOG-2: for the role of servers the record', () => {
     ['audit_seals', 'update audit_seals set hash = hash'],
     ['audit_seals', 'delete from audit_seals'],
     ['audit_prunes', 'insert into audit_prunes values (now(), now())'],
+    ['audit_pruned_chains', "insert into audit_pruned_chains values ('a', 'b', 1, '')"],
+    ['audit_pruned_chains', 'update audit_pruned_chains set seal = seal + 1'],
+    ['audit_pruned_chains', 'delete from audit_pruned_chains'],
     ['mikro_orm_migrations', 'delete from mikro_orm_migrations'],
     ['audit_events', 'alter table audit_events add column more text'],
   ])('can not be changed: %s, by %s', async (_table, statement) => {
