@@ -145,6 +145,8 @@ export const monthAttemptsMax = 30;
 export const sealEventsMax = 1_000;
 /** Chains that are worked on at once. */
 export const sealChainsMax = 8;
+/** Chains that are looked up at once: that costs a look at all that is queued. */
+export const sealPassChainsMax = 1_000;
 
 // --- webhooks [Standard Webhooks specification 1.0.0] -------------------------------------------
 export const webhookEndpointsMax = 10;

@@ -3,8 +3,10 @@ import { sealAll } from '../../src/audit/sealer.ts';
 import { type Finding, verifyRecord } from '../../src/audit/verify.ts';
 import { dropDatabases } from '../process/databases.ts';
 import { startTestServer, type TestServer, uniqueId } from '../setup/harness.ts';
+import { withFaults } from '../setup/statement-faults.ts';
 import { enrolledUser, signInWorld, startToken } from '../signin/user-agent.ts';
 import { type OwnDatabase, ownDatabase } from './own-database.ts';
+import { clockAt, write } from './written-record.ts';
 
 /* LOG-2: the record can only grow, and what was done to it by force is found and named. */
 
@@ -79,6 +81,19 @@ describe('LOG-2: a record that was left alone', () => {
       `select id from audit_events e where not exists (select from audit_seals s where s.tenant_id = e.tenant_id and e.id = any (s.event_ids))`,
     );
     expect(rows).toEqual([]);
+  });
+
+  test('of many chains is sealed at few looks at what is queued', async () => {
+    await seal();
+    const clock = clockAt(new Date());
+    await Promise.all(Array.from({ length: 100 }, (_, n) => write(own.server, `many-${n}`, clock)));
+    let looks = 0;
+    const count = (_: number, text: string) => {
+      if (text.includes('group by tenant_id')) looks += 1;
+      return null;
+    };
+    expect(await withFaults(count, seal)).toBe(100);
+    expect(looks).toBe(2);
   });
 
   test('is sealed in the order in which it was recorded', async () => {
