@@ -51,7 +51,10 @@ export async function record(
   await recordAs(context, em, callerOf(context).subject, entries);
 }
 
-/** The same for an actor who is not the caller: the user of an MFA token. */
+/**
+ * The same for an actor who is not the caller: the user of an MFA token. What changes nothing, a denial
+ * or an attempt that was counted before and failed, has no transaction to share and is told right after.
+ */
 export async function recordAs(
   context: RequestContext,
   em: EntityManager,

@@ -10,7 +10,7 @@ import type { OwnDatabase } from './own-database.ts';
 
 /* A record of several months, without the calls that it tells of. */
 
-export const application = 'harbor';
+const application = 'harbor';
 
 /** A day of a month, counted from the present one. */
 export function dayOf(months: number, day = 1): Date {
