@@ -104,8 +104,9 @@ export async function* pruneSteps(
   }
 }
 
-/** A seal `s` over nothing but what is older. A seal that was tampered with is not. */
-const isOld = (before: Date) => sql`coalesce(not ${firstIdAt(before)}::uuid <= any (s.event_ids), false)`;
+/** A seal `s` over nothing but what is older. One that names none is not. */
+const isOld = (before: Date) => sql`coalesce(
+  cardinality(s.event_ids) > 0 and not ${firstIdAt(before)}::uuid <= any (s.event_ids), false)`;
 
 /**
  * Deletes the oldest seals of some chains, as far as they are old, and keeps in the same statement from

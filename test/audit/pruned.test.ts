@@ -165,6 +165,20 @@ describe('pruning', () => {
     expect(await look(own)).toEqual([]);
   });
 
+  test('takes no seal along that was emptied', async () => {
+    await writeMonths(own, { fay: [0] });
+    await own.owner.pool.query(
+      "update audit_seals set event_ids = '{}', event_digests = '{}' where tenant_id = 'fay' and seal = 1",
+    );
+    await prune(own, dayOf(0));
+    expect(await look(own)).toContainEqual(
+      expect.objectContaining({ what: 'changed seal', tenantId: 'fay', seal: 1 }),
+    );
+    await own.owner.pool.query("delete from audit_events where tenant_id = 'fay'");
+    await own.owner.pool.query("delete from audit_seals where tenant_id = 'fay'");
+    await own.owner.pool.query("delete from audit_chains where tenant_id = 'fay'");
+  });
+
   test('at the edge of a month takes each event with its id: one moment is both', async () => {
     let now = dayOf(0).getTime() - 3;
     const ticking = { now: () => new Date(now++) };
