@@ -3,10 +3,12 @@ import { Migration20261124120000 } from '../migrations/Migration20261124120000.t
 import { Migration20261124180000 } from '../migrations/Migration20261124180000.ts';
 import { Migration20261124200000 } from '../migrations/Migration20261124200000.ts';
 import { Migration20261124220000 } from '../migrations/Migration20261124220000.ts';
+import { Migration20261124230000 } from '../migrations/Migration20261124230000.ts';
 import { prepareRecord } from './audit/append-only.ts';
 import { AuditEventEntity } from './audit/audit-event.entity.ts';
 import {
   AuditChainEntity,
+  AuditPrunedChainEntity,
   AuditPruneEntity,
   AuditSealEntity,
   AuditUnsealedEntity,
@@ -37,6 +39,7 @@ export const databaseSchema: Schema = {
     AuditChainEntity,
     AuditSealEntity,
     AuditPruneEntity,
+    AuditPrunedChainEntity,
     IdempotencyKeyEntity,
     WebhookEndpointEntity,
     WebhookDeliveryEntity,
@@ -48,6 +51,7 @@ export const databaseSchema: Schema = {
     { name: 'Migration20261124180000', class: Migration20261124180000 },
     { name: 'Migration20261124200000', class: Migration20261124200000 },
     { name: 'Migration20261124220000', class: Migration20261124220000 },
+    { name: 'Migration20261124230000', class: Migration20261124230000 },
   ],
   prepare: (owner) => prepareRecord(owner, new Date()),
 };

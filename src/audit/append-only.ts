@@ -1,4 +1,6 @@
 import type { ClientBase } from 'pg';
+import { lockNotAvailable } from '../db/sql.ts';
+import { monthLockMs } from '../shared/limits.ts';
 
 /*
  * What every migration run sees to, besides the migrations themselves: the role that servers work as,
@@ -10,17 +12,19 @@ export const serverRole = 'cufflink_server';
 
 const appendOnly = ['audit_events', 'audit_seals'];
 /** Where servers may only read. */
-const readOnly = ['audit_prunes', 'mikro_orm_migrations'];
+const readOnly = ['audit_prunes', 'audit_pruned_chains', 'mikro_orm_migrations'];
 
 /** Months for which partitions are made; past them events go to the default partition, and nothing is lost. */
 const monthsAhead = 24;
+
+type Warn = (message: string) => void;
 
 /**
  * May be repeated. Needs the owner of the tables. An owner who may not make roles gets the rest, and
  * the server says at its start that its role could rewrite the record.
  */
-export async function prepareRecord(client: ClientBase, now: Date): Promise<void> {
-  await makePartitions(client, now);
+export async function prepareRecord(client: ClientBase, now: Date, warn: Warn = console.warn): Promise<void> {
+  await makePartitions(client, now, warn);
   if (await makeRole(client)) await grant(client);
 }
 
@@ -51,8 +55,11 @@ async function grant(client: ClientBase): Promise<void> {
   await client.query(`grant insert, update, delete on ${changeable.join(', ')} to ${serverRole}`);
 }
 
-/** One partition a month. Where events of a month came before its partition, they stay in the default one. */
-async function makePartitions(client: ClientBase, now: Date): Promise<void> {
+/**
+ * One partition a month. Where events of a month came before its partition, they stay in the default one.
+ * A partition is made apart and attached: no writer waits for that, and readers wait only shortly.
+ */
+async function makePartitions(client: ClientBase, now: Date, warn: Warn): Promise<void> {
   for (let n = 0; n < monthsAhead; n += 1) {
     const from = new Date(Date.UTC(now.getUTCFullYear(), now.getUTCMonth() + n, 1));
     const to = new Date(Date.UTC(now.getUTCFullYear(), now.getUTCMonth() + n + 1, 1));
@@ -63,11 +70,29 @@ async function makePartitions(client: ClientBase, now: Date): Promise<void> {
       [name, from, to],
     );
     if (rows[0]?.made || rows[0]?.used) continue;
-    await client.query(
-      `create table ${name} partition of audit_events for values from ('${from.toISOString()}') to ('${to.toISOString()}')`,
-    );
+    try {
+      await client.query('begin');
+      await client.query(`set local lock_timeout = ${monthLockMs}`);
+      await client.query(`create table ${name} (like audit_events including all)`);
+      await client.query(
+        `alter table audit_events attach partition ${name} for values from ('${from.toISOString()}') to ('${to.toISOString()}')`,
+      );
+      await client.query('commit');
+    } catch (error) {
+      await client.query('rollback');
+      const { code } = error as { code?: string };
+      if (code === usedMeanwhile) continue;
+      if (code !== lockNotAvailable) throw error;
+      warn(
+        `The record is in use, perhaps by a backup: its months from ${from.toISOString().slice(0, 7)} on are made by the next migration run. Until then nothing is lost.`,
+      );
+      return;
+    }
   }
 }
+
+/** An event of the month came into the default partition just now (check_violation). */
+const usedMeanwhile = '23514';
 
 /** @param month any moment of it */
 export const partitionName = (month: Date): string =>

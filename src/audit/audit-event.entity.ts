@@ -21,5 +21,7 @@ export const AuditEventEntity = defineEntity({
   indexes: [
     { name: 'audit_events_application_index', properties: ['applicationId', 'at', 'id'] },
     { name: 'audit_events_user_index', properties: ['tenantId', 'userId', 'at'] },
+    { name: 'audit_events_action_index', properties: ['applicationId', 'action', 'at', 'id'] },
+    { name: 'audit_events_application_user_index', properties: ['applicationId', 'userId', 'at', 'id'] },
   ],
 });

@@ -63,3 +63,15 @@ export const AuditPruneEntity = defineEntity({
     prunedAt: moment(),
   },
 });
+
+/** The last seal of a chain that was pruned: the one from which what is kept goes on. */
+export const AuditPrunedChainEntity = defineEntity({
+  name: 'AuditPrunedChain',
+  tableName: 'audit_pruned_chains',
+  properties: {
+    tenantId: text().primary(),
+    applicationId: text().primary(),
+    seal: p.bigint(),
+    hash: p.blob(),
+  },
+});

@@ -1,6 +1,7 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { callerOf, type RequestContext } from '../caller/context.ts';
 import { countOf, type RawBuilder, sql } from '../db/sql.ts';
+import { madeAt } from '../shared/ids.ts';
 
 /** What the record can tell (rules.md section 3, "Audit actions"). */
 export const auditActions = [
@@ -50,7 +51,10 @@ export async function record(
   await recordAs(context, em, callerOf(context).subject, entries);
 }
 
-/** The same for an actor who is not the caller: the user of an MFA token. */
+/**
+ * The same for an actor who is not the caller: the user of an MFA token. What changes nothing, a denial
+ * or an attempt that was counted before and failed, has no transaction to share and is told right after.
+ */
 export async function recordAs(
   context: RequestContext,
   em: EntityManager,
@@ -67,21 +71,25 @@ export async function recordAs(
  * @param condition append only where it holds
  */
 export function auditParts(
-  { clock, ids }: Pick<RequestContext, 'clock' | 'ids'>,
+  { ids }: Pick<RequestContext, 'ids'>,
   actor: string,
   entries: readonly AuditEntry[],
   condition: RawBuilder<unknown> = sql`true`,
 ): RawBuilder<unknown> {
-  const rows = entries.map((entry) => ({
-    tenant_id: entry.tenantId ?? '',
-    id: ids.next(),
-    application_id: entry.applicationId,
-    at: clock.now(),
-    action: entry.action,
-    actor,
-    user_id: entry.userId ?? null,
-    detail: entry.detail,
-  }));
+  const rows = entries.map((entry) => {
+    const id = ids.next();
+    return {
+      tenant_id: entry.tenantId ?? '',
+      id,
+      application_id: entry.applicationId,
+      // The id's own moment: a second reading of the clock could fall into the next month.
+      at: madeAt(id),
+      action: entry.action,
+      actor,
+      user_id: entry.userId ?? null,
+      detail: entry.detail,
+    };
+  });
   return sql`recorded as (
       insert into audit_events as e (tenant_id, id, application_id, at, action, actor, user_id, detail)
       select r.tenant_id, r.id, r.application_id, r.at, r.action, r.actor, r.user_id, r.detail

@@ -1,8 +1,9 @@
+import { randomInt } from 'node:crypto';
 import type { EntityManager } from '@mikro-orm/postgresql';
 import type { Database } from '../db/connection.ts';
 import { partsOf, type RawBuilder, rowOf, rowsOf, type Statements, sql } from '../db/sql.ts';
 import type { Clock } from '../shared/clock.ts';
-import { sealChainsMax, sealEventsMax, sealIntervalMs } from '../shared/limits.ts';
+import { sealChainsMax, sealEventsMax, sealIntervalMs, sealPassChainsMax } from '../shared/limits.ts';
 
 /*
  * Seals what was recorded: appends it to the hash chain of its tenant (or, for what concerns an
@@ -27,25 +28,41 @@ export type OnSealed = (sealed: RawBuilder<unknown>, seal: RawBuilder<unknown>) 
 
 /** Seals all that is queued. @returns how many events were sealed */
 export async function sealAll(database: Database, clock: Clock, onSealed?: OnSealed): Promise<number> {
-  const em = database.fork();
   let sealed = 0;
   for (;;) {
-    const chains = await unsealedChains(em);
-    const counts = await Promise.all(
-      chains.map((chain) => sealChain(database.fork(), clock, chain, onSealed)),
-    );
-    const count = counts.reduce((sum, one) => sum + one, 0);
+    const count = await sealChains(database, clock, await unsealedChains(database.fork()), onSealed);
     if (count === 0) return sealed;
     sealed += count;
   }
 }
 
-const unsealedChains = (em: EntityManager): Promise<Chain[]> =>
-  rowsOf(
+/** Some chains at once, each beginning with the next that nobody took. */
+async function sealChains(
+  database: Database,
+  clock: Clock,
+  chains: readonly Chain[],
+  onSealed?: OnSealed,
+): Promise<number> {
+  const left = chains.values();
+  const work = async () => {
+    let count = 0;
+    for (const chain of left) count += await sealChain(database.fork(), clock, chain, onSealed);
+    return count;
+  };
+  const counts = await Promise.all(Array.from({ length: sealChainsMax }, work));
+  return counts.reduce((sum, one) => sum + one, 0);
+}
+
+/** The chains that have waited longest, from anywhere among them on: several servers shall not all begin with the same. */
+async function unsealedChains(em: EntityManager): Promise<Chain[]> {
+  const chains = await rowsOf(
     em,
     sql<Chain>`select tenant_id as "tenantId", application_id as "applicationId" from audit_unsealed
-      group by tenant_id, application_id order by min(position) limit ${sealChainsMax}`,
+      group by tenant_id, application_id order by min(position) limit ${sealPassChainsMax}`,
   );
+  const start = chains.length === 0 ? 0 : randomInt(chains.length);
+  return [...chains.slice(start), ...chains.slice(0, start)];
+}
 
 /**
  * Takes what is queued of a chain and appends one seal over it, in one statement. The chain's head is

@@ -1,12 +1,13 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { type RawBuilder, rowOf, rowsOf, sql, toDate } from '../db/sql.ts';
+import { firstIdAt } from '../shared/ids.ts';
 import { eventDigest } from './audit.service.ts';
 import { sealContent, sealHash } from './sealer.ts';
 
 /*
  * Looks at the whole record and its chains, and names what does not fit. Events are compared with the
  * digests that were sealed, or queued, for them; seals with the hash that each must have after the one
- * before. Nothing is repaired.
+ * before. NULL, which a plain comparison lets pass, fits nothing. Nothing is repaired.
  */
 
 /** Something that is not as it was recorded. */
@@ -57,8 +58,8 @@ export const verifyRecord = (em: EntityManager): Promise<Verification> =>
       const prunedBefore = counts.prunedBefore === null ? null : toDate(counts.prunedBefore);
       const findings = [
         ...(await rowsOf(tx, badEvents(prunedBefore))),
-        ...(await rowsOf(tx, badSeals(prunedBefore !== null))),
-        ...(await rowsOf(tx, badHeads(prunedBefore !== null))),
+        ...(await rowsOf(tx, badSeals())),
+        ...(await rowsOf(tx, badHeads())),
       ];
       return { ...counts, prunedBefore, findings };
     },
@@ -71,54 +72,72 @@ const badEvents = (prunedBefore: Date | null): RawBuilder<Finding> => sql<Findin
     from audit_seals s cross join lateral unnest(s.event_ids, s.event_digests) as k(id, digest)
     union all
     select tenant_id, application_id, null, event_id, digest from audit_unsealed
+  ),
+  judged as (
+    select case
+        when e.id is null then case when (k.id < ${prunedBefore && firstIdAt(prunedBefore)}::uuid) is not true then 'missing event' end
+        when k.id is null then 'inserted event'
+        when k.digest is distinct from ${eventDigest} then 'changed event'
+      end as what,
+      coalesce(k.application_id, e.application_id) as "applicationId", coalesce(k.tenant_id, e.tenant_id) as "tenantId",
+      coalesce(k.id, e.id) as "eventId", k.seal::int as seal
+    from kept k full join audit_events e on e.tenant_id = k.tenant_id and e.id = k.id
   )
-  select case when e.id is null then 'missing event' when k.id is null then 'inserted event' else 'changed event' end as what,
-    coalesce(k.application_id, e.application_id) as "applicationId", coalesce(k.tenant_id, e.tenant_id) as "tenantId",
-    coalesce(k.id, e.id) as "eventId", k.seal::int as seal
-  from kept k full join audit_events e on e.tenant_id = k.tenant_id and e.id = k.id
-  where (e.id is null and not coalesce(${madeAt(sql`k.id`)} < ${prunedBefore?.getTime() ?? null}::bigint, false))
-    or k.id is null or k.digest <> ${eventDigest}
-  limit ${findingsMax}`;
+  select * from judged where what is not null limit ${findingsMax}`;
 
-/** When a UUIDv7 was made, in milliseconds since 1970 [RFC 9562 section 5.7]. */
-export const madeAt = (id: RawBuilder<unknown>) =>
-  sql`('x' || substr(encode(uuid_send(${id}), 'hex'), 1, 12))::bit(48)::bigint`;
-
-/** @param isPruned whether a chain may begin with another seal than the first */
-const badSeals = (isPruned: boolean): RawBuilder<Finding> => sql<Finding>`
+/**
+ * A chain begins with its first seal, or after the last one that was pruned. Nothing that is NULL
+ * may pass: seals are compared by `is distinct from`, and one that names no events is no seal.
+ */
+const badSeals = (): RawBuilder<Finding> => sql<Finding>`
   with linked as (
-    select s.*, lag(s.seal) over chain as seal_before, lag(s.hash) over chain as hash_before,
-      ${sealHash(sql`s.previous_hash`, sql`s.seal`, content)} as right_hash
-    from audit_seals s
+    select s.tenant_id, s.application_id, s.seal, s.previous_hash, s.hash, ${isWellFormed} as well_formed,
+      ${sealHash(sql`s.previous_hash`, sql`s.seal`, content)} as right_hash,
+      case when lag(s.seal) over chain is null then coalesce(p.seal, 0) else lag(s.seal) over chain end as seal_before,
+      case when lag(s.seal) over chain is null then coalesce(p.hash, ''::bytea) else lag(s.hash) over chain end as hash_before
+    from audit_seals s left join audit_pruned_chains p using (tenant_id, application_id)
     window chain as (partition by s.tenant_id, s.application_id order by s.seal)
   ),
   judged as (
     select l.*, case
-        when seal_before is null and seal > 1 and not ${isPruned}::boolean then 'missing seal'
-        when seal_before is not null and seal <> seal_before + 1 then 'missing seal'
-        when hash <> right_hash or previous_hash <> coalesce(hash_before, case when seal = 1 then ''::bytea end, previous_hash) then 'changed seal'
+        when seal > seal_before + 1 then 'missing seal'
+        when seal <= seal_before or not well_formed or hash is distinct from right_hash
+          or previous_hash is distinct from hash_before then 'changed seal'
       end as what
     from linked l
   )
   select what, application_id as "applicationId", tenant_id as "tenantId", null as "eventId",
-    case when what = 'missing seal' then coalesce(seal_before, 0) + 1 else seal end::int as seal
+    case when what = 'missing seal' then seal_before + 1 else seal end::int as seal
   from judged where what is not null limit ${findingsMax}`;
 
+/** Each event of a seal `s` has an id and a SHA-256, and there is at least one. */
+const isWellFormed = sql`(cardinality(s.event_ids) > 0 and cardinality(s.event_ids) = cardinality(s.event_digests)
+  and not exists (
+    select from unnest(s.event_ids, s.event_digests) as k(id, digest)
+    where k.id is null or octet_length(k.digest) is distinct from 32)) is true`;
+
 const content = sealContent(
-  sql`(select string_agg(uuid_send(k.id) || k.digest, ''::bytea order by k.n)
-    from unnest(s.event_ids, s.event_digests) with ordinality as k(id, digest, n))`,
+  sql`coalesce((select string_agg(uuid_send(k.id) || k.digest, ''::bytea order by k.n)
+    from unnest(s.event_ids, s.event_digests) with ordinality as k(id, digest, n)), ''::bytea)`,
 );
 
-/** The newest seal of a chain must be the one that its head names: the end can't be cut off. */
-const badHeads = (isPruned: boolean): RawBuilder<Finding> => sql<Finding>`
-  with newest as (
+/**
+ * The newest seal of a chain, or the last one that was pruned where none is left, must be the one that
+ * its head names: the end can't be cut off.
+ */
+const badHeads = (): RawBuilder<Finding> => sql<Finding>`
+  with kept as (
     select distinct on (tenant_id, application_id) tenant_id, application_id, seal, hash, previous_hash
     from audit_seals order by tenant_id, application_id, seal desc
+  ),
+  newest as (
+    select coalesce(k.seal, p.seal) as seal, case when k.seal is null then p.hash else k.hash end as hash,
+      k.previous_hash, k.seal is null as pruned, tenant_id, application_id
+    from kept k full join audit_pruned_chains p using (tenant_id, application_id)
   )
   select case when c.seal > coalesce(n.seal, 0) then 'missing seal' else 'changed chain head' end as what,
     application_id as "applicationId", tenant_id as "tenantId", null as "eventId",
     case when c.seal > coalesce(n.seal, 0) then coalesce(n.seal, 0) + 1 else n.seal end::int as seal
   from audit_chains c full join newest n using (tenant_id, application_id)
-  where (c.seal, c.hash, c.previous_hash) is distinct from (n.seal, n.hash, n.previous_hash)
-    and not (n.seal is null and ${isPruned}::boolean)
+  where (c.seal, c.hash) is distinct from (n.seal, n.hash) or (c.previous_hash is distinct from n.previous_hash and not n.pruned)
   limit ${findingsMax}`;

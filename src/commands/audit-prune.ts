@@ -1,6 +1,6 @@
 import 'reflect-metadata';
 import { parseArgs } from 'node:util';
-import { pruneRecord } from '../audit/prune.ts';
+import { MonthInUse, pruneRecord } from '../audit/prune.ts';
 import { databaseSchema } from '../database-schema.ts';
 import { openDatabase } from '../db/connection.ts';
 import { assertSchemaIsKnown } from '../db/migrate.ts';
@@ -47,7 +47,7 @@ try {
     );
   }
 } catch (error) {
-  console.error(sentenceFor(error) ?? (isOfArguments(error) ? error.message : error));
+  console.error(sentenceFor(error) ?? (isForTheReader(error) ? error.message : error));
   process.exitCode = 1;
 }
 
@@ -61,7 +61,11 @@ function monthOf(text: string | undefined, now: Date): Date {
   return month;
 }
 
-function isOfArguments(error: unknown): error is Error {
+function isForTheReader(error: unknown): error is Error {
   const { code } = error as { code?: unknown };
-  return error instanceof ArgumentError || (typeof code === 'string' && code.startsWith('ERR_PARSE_ARGS'));
+  return (
+    error instanceof ArgumentError ||
+    error instanceof MonthInUse ||
+    (typeof code === 'string' && code.startsWith('ERR_PARSE_ARGS'))
+  );
 }

@@ -42,6 +42,9 @@ export async function countOf(em: EntityManager, statement: RawBuilder<unknown>)
   return Number(result.numAffectedRows ?? 0n);
 }
 
+/** PostgreSQL's code for a lock that was not to be had in time. */
+export const lockNotAvailable = '55P03';
+
 /** A list as one bound array: the statement's text stays the same for any number of values. */
 export const anyOf = (values: readonly string[]): RawBuilder<unknown> => sql`any(${[...values]}::text[])`;
 

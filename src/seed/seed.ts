@@ -117,7 +117,7 @@ async function record(
     applicationId: id,
     detail: { displayName, seeded: { prefix, seed } },
   }));
-  const parts = auditParts({ clock, ids: uuidV7Ids(clock) }, 'seed', entries);
+  const parts = auditParts({ ids: uuidV7Ids(clock) }, 'seed', entries);
   const connection = database.orm.em.getConnection().getClient();
   const statement = sql`with ${parts} select 1`.compile(connection);
   await client.query(statement.sql, [...statement.parameters]);

@@ -23,3 +23,12 @@ export function uuidV7Ids(clock: Clock): Ids {
     },
   };
 }
+
+/** When a UUIDv7 was made [RFC 9562 section 5.7]. */
+export const madeAt = (id: string): Date => new Date(Number.parseInt(id.replace(/-/g, '').slice(0, 12), 16));
+
+/** All UUIDv7 that were made before a moment are smaller, all others are not. */
+export function firstIdAt(at: Date): string {
+  const hex = at.getTime().toString(16).padStart(12, '0');
+  return `${hex.slice(0, 8)}-${hex.slice(8)}-0000-0000-000000000000`;
+}

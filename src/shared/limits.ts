@@ -155,10 +155,19 @@ export const janitorBatchRowsMax = 1_000;
 export const sealIntervalMs = 250;
 /** Denials of one request that are recorded. */
 export const deniedEventsMax = 20;
+/** What one statement of a prune deletes, at most: rows, or of so many chains so many seals each. */
+export const pruneBatch = { rows: 10_000, chains: 100, seals: 100 };
+/** How long a change of the record's months waits for its turn: less than those wait who wait behind it. */
+export const monthLockMs = 500;
+/** The others have so long to pass before the next try. */
+export const monthRetryMs = 2_000;
+export const monthAttemptsMax = 30;
 /** Events of one seal. */
 export const sealEventsMax = 1_000;
 /** Chains that are worked on at once. */
 export const sealChainsMax = 8;
+/** Chains that are looked up at once: that costs a look at all that is queued. */
+export const sealPassChainsMax = 1_000;
 
 // --- webhooks [Standard Webhooks specification 1.0.0] -------------------------------------------
 export const webhookEndpointsMax = 10;

@@ -105,6 +105,8 @@ const satisfy = (
  * statement die the old factor, its recovery code, every other pending factor and every other open
  * enrollment step, and all counters are set to zero. An open challenge elsewhere was satisfied, if it
  * was, by a factor that is dead: it must be answered again, so that a stolen code does not outlive it.
+ *
+ * The attempt is counted before the code is looked at; that it failed is recorded in a later statement.
  */
 async function confirm(
   context: RequestContext,

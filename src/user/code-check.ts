@@ -45,8 +45,10 @@ export interface Accepted {
  * Tries a code of the user's active factor of a kind.
  *
  * First the attempt is reserved, in a statement of its own. Then the code is looked at. A right one
- * is spent by one conditional UPDATE whose row count decides, and its effects are part of that
- * statement. User never seen, no factor, wrong code, used code: the same statements, the same answer
+ * is spent by one conditional UPDATE whose row count decides, and its effects, events included, are part
+ * of that statement. That an attempt failed is known only after it was counted: its events (challenge
+ * failed, user locked, factor disabled) are a statement of their own, which a server that dies in
+ * between does not reach. User never seen, no factor, wrong code, used code: the same statements, the same answer
  * at the same moment.
  */
 export async function tryCode<Over = never>(

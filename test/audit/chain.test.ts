@@ -3,8 +3,10 @@ import { sealAll } from '../../src/audit/sealer.ts';
 import { type Finding, verifyRecord } from '../../src/audit/verify.ts';
 import { dropDatabases } from '../process/databases.ts';
 import { startTestServer, type TestServer, uniqueId } from '../setup/harness.ts';
+import { withFaults } from '../setup/statement-faults.ts';
 import { enrolledUser, signInWorld, startToken } from '../signin/user-agent.ts';
 import { type OwnDatabase, ownDatabase } from './own-database.ts';
+import { clockAt, write } from './written-record.ts';
 
 /* LOG-2: the record can only grow, and what was done to it by force is found and named. */
 
@@ -34,6 +36,9 @@ describe('LOG-2: for the role of servers the record', () => {
     ['audit_seals', 'update audit_seals set hash = hash'],
     ['audit_seals', 'delete from audit_seals'],
     ['audit_prunes', 'insert into audit_prunes values (now(), now())'],
+    ['audit_pruned_chains', "insert into audit_pruned_chains values ('a', 'b', 1, '')"],
+    ['audit_pruned_chains', 'update audit_pruned_chains set seal = seal + 1'],
+    ['audit_pruned_chains', 'delete from audit_pruned_chains'],
     ['mikro_orm_migrations', 'delete from mikro_orm_migrations'],
     ['audit_events', 'alter table audit_events add column more text'],
   ])('can not be changed: %s, by %s', async (_table, statement) => {
@@ -76,6 +81,19 @@ describe('LOG-2: a record that was left alone', () => {
       `select id from audit_events e where not exists (select from audit_seals s where s.tenant_id = e.tenant_id and e.id = any (s.event_ids))`,
     );
     expect(rows).toEqual([]);
+  });
+
+  test('of many chains is sealed at few looks at what is queued', async () => {
+    await seal();
+    const clock = clockAt(new Date());
+    await Promise.all(Array.from({ length: 100 }, (_, n) => write(own.server, `many-${n}`, clock)));
+    let looks = 0;
+    const count = (_: number, text: string) => {
+      if (text.includes('group by tenant_id')) looks += 1;
+      return null;
+    };
+    expect(await withFaults(count, seal)).toBe(100);
+    expect(looks).toBe(2);
   });
 
   test('is sealed in the order in which it was recorded', async () => {
@@ -196,6 +214,67 @@ describe('LOG-2: is found and named', () => {
       [tenantId],
     );
     expect(await found()).toContainEqual(finding('changed seal', { seal: 2 }));
+  });
+
+  test('a seal that was emptied, after its events were deleted', async () => {
+    await tamper(
+      `delete from audit_events where tenant_id = $1 and id = any ((
+         select event_ids from audit_seals where tenant_id = $1 and seal = 2)::uuid[])`,
+      [tenantId],
+    );
+    await tamper(
+      "update audit_seals set event_ids = '{}', event_digests = '{}' where tenant_id = $1 and seal = 2",
+      [tenantId],
+    );
+    expect(await found()).toEqual([finding('changed seal', { seal: 2 })]);
+  });
+
+  test('an event that was inserted, and named in a seal without a digest', async () => {
+    const { rows } = await tamper(
+      `insert into audit_events select tenant_id, at, gen_random_uuid(), application_id, action, actor, user_id, detail
+       from audit_events where tenant_id = $1 and id = $2 returning id`,
+      [tenantId, second()],
+    );
+    await tamper(
+      'update audit_seals set event_ids = event_ids || $2::uuid where tenant_id = $1 and seal = 2',
+      [tenantId, rows[0].id],
+    );
+    expect(await found()).toEqual([
+      finding('changed event', { eventId: rows[0].id, seal: 2 }),
+      finding('changed seal', { seal: 2 }),
+    ]);
+  });
+
+  test.each([
+    ['an id that is NULL', 'event_ids = event_ids || null::uuid'],
+    ['a digest that is NULL', 'event_digests = event_digests || null::bytea'],
+    ['both', 'event_ids = event_ids || null::uuid, event_digests = event_digests || null::bytea'],
+    ['a digest that is empty', "event_digests = event_digests || ''::bytea"],
+    ['no previous hash', 'previous_hash = null'],
+    ['no hash', 'hash = null'],
+  ])('a seal that got %s', async (_what, change) => {
+    await tamper(
+      'alter table audit_seals alter hash drop not null, alter previous_hash drop not null, alter event_ids drop not null',
+    );
+    await tamper(`update audit_seals set ${change} where tenant_id = $1 and seal = 2`, [tenantId]);
+    expect(await found()).toContainEqual(finding('changed seal', { seal: 2 }));
+  });
+
+  test('an event whose digest was taken away before it was sealed', async () => {
+    const world = await signInWorld(server);
+    [tenantId, applicationId] = [world.tenantId, world.applicationId];
+    await tamper('alter table audit_unsealed alter digest drop not null');
+    await tamper('update audit_unsealed set digest = null where tenant_id = $1', [tenantId]);
+    expect(await found()).toEqual([finding('changed event', { seal: null })]);
+    await tamper('delete from audit_unsealed where tenant_id = $1', [tenantId]);
+  });
+
+  test('a head that lost its hash', async () => {
+    await tamper('alter table audit_chains alter hash drop not null, alter previous_hash drop not null');
+    await tamper('update audit_chains set hash = null, previous_hash = null where tenant_id = $1', [
+      tenantId,
+    ]);
+    expect(await found()).toEqual([finding('changed chain head')]);
   });
 
   test('a seal that was deleted', async () => {
