@@ -11,13 +11,16 @@ export const tenancyReferences = {
   Application: {
     async __resolveReference({ id }: { id: string }, context: RequestContext) {
       assertMayReadApplications(callerOf(context));
-      return context.once(applicationLoader).load(id);
+      return copyOf(await context.once(applicationLoader).load(id));
     },
   },
   Tenant: {
     async __resolveReference({ id }: { id: string }, context: RequestContext) {
       assertMayReadTenants(callerOf(context));
-      return context.once(tenantLoader).load(id);
+      return copyOf(await context.once(tenantLoader).load(id));
     },
   },
 };
+
+/** Apollo writes the name of its type into an entity, and rows that are remembered are shared. */
+const copyOf = <Row extends object>(row: Row | null): Row | null => row && { ...row };
