@@ -15,7 +15,7 @@ export interface ContextDeps {
 /** Makes the context of one request: caller, entity manager, loaders, clock. */
 export function createContext(
   { database, service, policies, metrics }: ContextDeps,
-  request: { requestId: string; caller: Caller | null; log: Log },
+  request: { requestId: string; receivedAt?: number; caller: Caller | null; log: Log },
 ): RequestContext {
   const made = new Map<unknown, unknown>();
   let em: EntityManager | undefined;
@@ -28,8 +28,8 @@ export function createContext(
   };
   const context: RequestContext = Object.assign(Object.create(lazy) as typeof lazy, {
     ...service,
-    ...request,
     receivedAt: performance.now(),
+    ...request,
     policies,
     answered: new WeakSet<object>(),
     shownByToken: new WeakSet<object>(),

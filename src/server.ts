@@ -53,6 +53,8 @@ export interface Server {
 declare module 'fastify' {
   interface FastifyRequest {
     caller: Caller | null;
+    /** On the clock of performance.now(). */
+    receivedAt: number;
   }
 }
 
@@ -103,19 +105,27 @@ export async function createServer(deps: ServerDeps): Promise<Server> {
   await addHeaders(app, deps, state);
   await addLoadShedding(app, deps.eventLoopDelayMsMax ?? limits.eventLoopDelayMsMax);
   app.decorateRequest('caller', null);
+  app.decorateRequest('receivedAt', 0);
   app.route({
     method: 'POST',
     url: '/graphql',
     handlerTimeout: limits.answerMsMax,
     // Before the body is read: a bad token costs nothing more.
     onRequest: async (request) => {
+      // Nor does the time of an answer tell whether a token was new.
+      request.receivedAt = performance.now();
       request.caller = await deps.authenticate(request.headers.authorization);
     },
     handler: fastifyApolloHandler(apollo, {
       context: async (request) =>
         createContext(
           { ...deps, policies, metrics },
-          { requestId: request.id, caller: request.caller, log: request.log },
+          {
+            requestId: request.id,
+            receivedAt: request.receivedAt,
+            caller: request.caller,
+            log: request.log,
+          },
         ),
     }),
   });

@@ -23,7 +23,7 @@ let world: World;
 let foreign: World;
 
 beforeAll(async () => {
-  [server, users] = await Promise.all([startTestServer(), startUsersSubgraph()]);
+  [server, users] = await Promise.all([startTestServer({ policySnapshot: false }), startUsersSubgraph()]);
   [world, foreign] = await Promise.all([
     makeManyTenants(server, {
       tenants: 200,
