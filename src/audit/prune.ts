@@ -166,7 +166,7 @@ async function dropMonth(em: EntityManager, name: string): Promise<void> {
     }
     if (attempt === monthAttemptsMax) {
       throw new MonthInUse(
-        `${name} is in use, perhaps by a backup; nothing else of it was deleted. Prune again when that is over.`,
+        `${name} is in use, perhaps by a backup. Nothing of it was deleted; prune again when that is over.`,
       );
     }
     await sleep(monthRetryMs);
