@@ -89,11 +89,7 @@ export async function createServer(deps: ServerDeps): Promise<Server> {
   const readiness = databaseReadiness(deps.database.pool);
   app.addHook('onClose', () => readiness.close());
   const policies = new PolicySnapshot();
-  if (deps.policySnapshot ?? true) {
-    const feed = startPolicyFeed({ pool: deps.database.pool, snapshot: policies, log: app.log });
-    app.addHook('onClose', () => feed.stop());
-  }
-  const metrics = createMetrics(deps.database.pool);
+  const metrics = createMetrics(deps.database.pool, policies);
   const apollo = createApollo({
     schema: createSchema({ introspection: deps.introspection }),
     metrics,
@@ -146,11 +142,19 @@ export async function createServer(deps: ServerDeps): Promise<Server> {
   );
 
   const url = await app.listen({ host: deps.host, port: deps.port });
+  // Only now: a server that gets no port leaves nothing behind.
+  const feed =
+    deps.policySnapshot === false
+      ? null
+      : startPolicyFeed({ pool: deps.database.pool, snapshot: policies, log: app.log });
   return {
     url,
     log: app.log,
     registry: metrics.registry,
-    stop: () => stop(app, apollo, state, deps.drainSeconds ?? limits.drainSeconds),
+    async stop() {
+      await stop(app, apollo, state, deps.drainSeconds ?? limits.drainSeconds);
+      await feed?.stop();
+    },
   };
 }
 

@@ -12,7 +12,10 @@ export interface Metrics {
 /** Clients choose operation names; past this many, the rest is counted together. */
 const operationNamesMax = 200;
 
-export function createMetrics(pool: Pool): Metrics {
+export function createMetrics(
+  pool: Pool,
+  policies: { readonly tenantCount: number; readonly isCertain: boolean },
+): Metrics {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   const requests = new Counter({
@@ -44,6 +47,22 @@ export function createMetrics(pool: Pool): Metrics {
       this.set({ state: 'total' }, pool.totalCount);
       this.set({ state: 'idle' }, pool.idleCount);
       this.set({ state: 'waiting' }, pool.waitingCount);
+    },
+  });
+  new Gauge({
+    name: 'cufflink_policy_snapshot_tenants',
+    help: 'Tenants whose policies are remembered.',
+    registers: [registry],
+    collect() {
+      this.set(policies.tenantCount);
+    },
+  });
+  new Gauge({
+    name: 'cufflink_policy_snapshot_certain',
+    help: '1 while policies are answered from memory, 0 while every read asks the database.',
+    registers: [registry],
+    collect() {
+      this.set(policies.isCertain ? 1 : 0);
     },
   });
 

@@ -2,7 +2,6 @@ import { callerOf, type RequestContext } from '../caller/context.ts';
 import { contradictionIn, type EffectivePolicyValues, effectivePolicy } from '../policy/effective-policy.ts';
 import { type MfaPolicyInput, policyWrite, withChange } from '../policy/policy.input.ts';
 import { nextOverride } from '../policy/policy.service.ts';
-import { isId } from '../shared/text.ts';
 import { InvalidInput, InvalidPolicy, NotFound, parseInput } from '../shared/user-error.type.ts';
 import type { PolicyValues } from '../tenancy/policy-columns.ts';
 import type { ApplicationRow } from '../tenancy/rows.ts';
@@ -25,7 +24,7 @@ export async function previewApplicationMfaPolicy(
   const caller = callerOf(context);
   caller.assertMay('mfa-policy:read');
   const application = caller.reachesApplication(applicationId)
-    ? (await storedApplications(context, [applicationId].filter(isId)))[0]
+    ? (await storedApplications(context, [applicationId]))[0]
     : undefined;
   if (application === undefined) return new NotFound('application');
   const write = parseInput(policyWrite, { policy });
@@ -44,7 +43,7 @@ export async function previewTenantMfaPolicy(
   { policy, enabled }: { policy?: MfaPolicyInput | null | undefined; enabled?: boolean | null | undefined },
 ): Promise<PolicyChangePreview | Refusal> {
   callerOf(context).assertMay('mfa-policy:read');
-  const [tenant] = await storedTenants(context, [tenantId].filter(isId));
+  const [tenant] = await storedTenants(context, [tenantId]);
   if (tenant === undefined) return new NotFound('tenant');
   const write = parseInput(policyWrite, { policy });
   if (write instanceof InvalidInput) return write;

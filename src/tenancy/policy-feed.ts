@@ -24,10 +24,19 @@ export function startPolicyFeed({
   const stopping = new AbortController();
   const { signal } = stopping;
   const running = (async () => {
+    // An outage is told of once, however long it lasts.
+    let isTold = false;
+    const onFollowed = () => {
+      isTold = false;
+    };
     while (!signal.aborted) {
-      await follow(pool, snapshot, signal).catch((error: Error) => {
-        if (!signal.aborted)
-          log.warn({ type: error.name }, 'the feed of policies is lost; policies are read from the database');
+      await follow(pool, snapshot, signal, onFollowed).catch((error: Error) => {
+        if (signal.aborted || isTold) return;
+        isTold = true;
+        log.warn(
+          { type: error.name },
+          'the feed of policies is lost; until it is back, policies are read from the database',
+        );
       });
       snapshot.doubt();
       await sleep(policyFeedRetryMs, undefined, { signal }).catch(() => {});
@@ -42,7 +51,12 @@ export function startPolicyFeed({
 }
 
 /** Follows the feed on one connection, for as long as it lasts. */
-async function follow({ options }: Pool, snapshot: PolicySnapshot, signal: AbortSignal): Promise<void> {
+async function follow(
+  { options }: Pool,
+  snapshot: PolicySnapshot,
+  signal: AbortSignal,
+  onFollowed: () => void,
+): Promise<void> {
   const client = new pg.Client({
     ...options,
     // pg hides it from being copied.
@@ -66,6 +80,7 @@ async function follow({ options }: Pool, snapshot: PolicySnapshot, signal: Abort
       if (rows[0] === undefined) throw new Error('The feed of policies has no row.');
       over.throwIfAborted();
       snapshot.compare(Number(rows[0].position), at);
+      onFollowed();
       await sleep(policyFeedBeatMs, undefined, { signal: over });
     }
   } finally {

@@ -68,8 +68,7 @@ async function recallOr<Row extends { id: string }>(
   read: (ids: readonly string[]) => Promise<readonly Row[]>,
 ): Promise<(Row | null)[]> {
   const remembered = ids.map(recall);
-  const unknown = ids.filter((id, n) => remembered[n] === null && isId(id));
-  if (unknown.length === 0) return remembered;
+  const unknown = ids.filter((_, n) => remembered[n] === null);
   const found = new Map((await read(unknown)).map((row) => [row.id, row]));
   return ids.map((id, n) => remembered[n] ?? found.get(id) ?? null);
 }
@@ -78,7 +77,9 @@ async function recallOr<Row extends { id: string }>(
 const feedPosition = sql<{ feedPosition: string }>`(select position from policy_feed) as "feedPosition"`;
 
 /** Tenants inside the caller's boundary, from the database. */
-export async function storedTenants(context: RequestContext, ids: readonly string[]): Promise<TenantRow[]> {
+export async function storedTenants(context: RequestContext, asked: readonly string[]): Promise<TenantRow[]> {
+  const ids = asked.filter(isId);
+  if (ids.length === 0) return [];
   context.onBatch('tenant', ids.length);
   const rows = await rowsOf(
     context.em,
@@ -93,8 +94,10 @@ export async function storedTenants(context: RequestContext, ids: readonly strin
 /** Applications inside the caller's boundary, from the database. */
 export async function storedApplications(
   context: RequestContext,
-  ids: readonly string[],
+  asked: readonly string[],
 ): Promise<ApplicationRow[]> {
+  const ids = asked.filter(isId);
+  if (ids.length === 0) return [];
   context.onBatch('application', ids.length);
   const rows = await rowsOf(
     context.em,

@@ -43,6 +43,20 @@ describe('an outage', () => {
     expect(await status(stranger)).toBe(401);
   });
 
+  test('JWT-2: leaves a token that was accepted no longer than the keys', async () => {
+    const { keyServer, clock, tokenOf, statusOf } = await start();
+    const token = await tokenOf(key);
+    expect(await statusOf(token)).toBe(200);
+    keyServer.answer(hangUp);
+    clock.advance(600);
+    expect(await statusOf(token)).toBe(200);
+    clock.advance(1);
+    expect(await statusOf(token)).toBe(503);
+    keyServer.answer(keySet(key.jwk));
+    clock.advance(2);
+    expect(await statusOf(token)).toBe(200);
+  });
+
   test('JWT-2: from the start answers 503, and ends by itself', async () => {
     const { keyServer, clock, status } = await start(hangUp);
     expect(await status(key)).toBe(503);

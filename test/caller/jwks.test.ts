@@ -68,6 +68,21 @@ describe('rotation', () => {
     expect(await status(second)).toBe(200);
   });
 
+  test.each<[string, () => IssuerKey[]]>([
+    ['retired', () => [second]],
+    ['replaced under its own id', () => [second, { ...stranger, jwk: { ...stranger.jwk, kid: 'first' } }]],
+  ])('JWT-2: a token that was accepted is refused once its key was %s', async (_what, keys) => {
+    const { keyServer, clock, tokenOf, statusOf, status } = await start(keySet(first.jwk, second.jwk));
+    const token = await tokenOf(first);
+    expect([await statusOf(token), await statusOf(token)]).toEqual([200, 200]);
+    keyServer.answer(keySet(...keys().map(({ jwk }) => jwk)));
+    clock.advance(301);
+    await status(second);
+    await until(() => keyServer.asked.length === 2);
+    await sleep(50);
+    expect(await statusOf(token)).toBe(401);
+  });
+
   test('JWT-2: past 5 minutes the keys are renewed in the background, calls do not wait', async () => {
     const { keyServer, clock, status } = await start(keySet(first.jwk));
     await status(first);

@@ -12,6 +12,9 @@ export interface RemoteIssuer {
   clock: TestClock;
   /** The HTTP status of a call with a fresh token of this key. */
   status(key: IssuerKey): Promise<number>;
+  /** The HTTP status of a call with this token. */
+  statusOf(token: string): Promise<number>;
+  tokenOf(key: IssuerKey): Promise<string>;
   /** The HTTP status of a call without a token. */
   anonymousStatus(): Promise<number>;
   stop(): Promise<void>;
@@ -27,11 +30,13 @@ export async function startRemoteIssuer(database: Database, respond: Respond): P
     authenticate: createAuthenticate(bearerSettings, keys, clock),
     clock,
   });
-  return {
+  const tokenOf = async (key: IssuerKey) => signed(key, goodClaims(clock));
+  const issuer: RemoteIssuer = {
     keyServer,
     clock,
-    async status(key) {
-      const token = await signed(key, goodClaims(clock));
+    tokenOf,
+    status: async (key) => issuer.statusOf(await tokenOf(key)),
+    async statusOf(token) {
       const { status, errors } = await callGraphQl(server.url, token, '{ __typename }');
       const code = { 200: undefined, 401: 'UNAUTHENTICATED', 503: 'UNAVAILABLE' }[status];
       expect({ status, code: errors[0]?.extensions?.['code'] }).toEqual({ status, code });
@@ -43,6 +48,7 @@ export async function startRemoteIssuer(database: Database, respond: Respond): P
       await keyServer.stop();
     },
   };
+  return issuer;
 }
 
 export const parallel = <T>(count: number, call: (n: number) => Promise<T>): Promise<T[]> =>

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { policySnapshotAgeMsMax } from '../../src/shared/limits.ts';
+import { policyFeedBeatMs, policySnapshotAgeMsMax } from '../../src/shared/limits.ts';
 import { policyFeedBeat } from '../../src/tenancy/policy-feed.ts';
 import {
   DeleteOneTenantDocument,
@@ -174,6 +174,32 @@ describe('a server that is cut off from the feed', () => {
       expect(stale).toBeLessThanOrEqual(policySnapshotAgeMsMax);
     }
   });
+});
+
+test('a server that gets no port follows no feed', async () => {
+  const { rows } = await wire.database.pool.query<{ pid: number }>(
+    'select pid from pg_stat_activity where datname = current_database() and query = $1',
+    [policyFeedBeat],
+  );
+  const port = Number(new URL(first.url).port);
+  await expect(startTestServer({ port, database: first.database })).rejects.toThrow('EADDRINUSE');
+  await sleep(2 * policyFeedBeatMs);
+  const after = await wire.database.pool.query<{ pid: number }>(
+    'select pid from pg_stat_activity where datname = current_database() and query = $1 order by pid',
+    [policyFeedBeat],
+  );
+  expect(after.rows).toEqual(rows.toSorted((a, b) => a.pid - b.pid));
+});
+
+test('the metrics tell whether policies are remembered, and of how many tenants', async () => {
+  const { tenantIds } = await makeWorld(first);
+  await remembered(admin, tenantIds[0]);
+  const metricsOf = async ({ url }: TestServer) => (await fetch(`${url}/metrics`)).text();
+  expect(await metricsOf(first)).toMatch(/^cufflink_policy_snapshot_certain 1$/m);
+  expect(await metricsOf(first)).toMatch(/^cufflink_policy_snapshot_tenants [1-9]\d*$/m);
+  const without = await startTestServer({ policySnapshot: false });
+  expect(await metricsOf(without)).toMatch(/^cufflink_policy_snapshot_certain 0$/m);
+  await without.stop();
 });
 
 test('the MFA step and previews read the database, whatever is remembered', async () => {
