@@ -7,6 +7,8 @@ import type { PolicySnapshot } from './policy-snapshot.ts';
 
 /** Asked at every beat, on the connection that is listened on. */
 export const policyFeedBeat = 'select position from policy_feed';
+/** Asked when a connection to the feed is made. */
+export const policyFeedListen = `listen ${policyChannel}`;
 
 /**
  * Keeps a snapshot coherent: listens for changes, and asks at every beat how many there have been. A
@@ -73,7 +75,7 @@ async function follow(
   });
   try {
     await client.connect();
-    await client.query(`listen ${policyChannel}`);
+    await client.query(policyFeedListen);
     for (;;) {
       const at = performance.now();
       const { rows } = await client.query<{ position: string }>(policyFeedBeat);

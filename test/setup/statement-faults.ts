@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import { jest } from '@jest/globals';
 import pg from 'pg';
-import { policyFeedBeat } from '../../src/tenancy/policy-feed.ts';
+import { policyFeedBeat, policyFeedListen } from '../../src/tenancy/policy-feed.ts';
 
 /*
  * Faults of the database, statement by statement: of each one that this process sends, a test says
@@ -30,8 +30,8 @@ export async function withFaults<T>(
   let count = 0;
   const faulty: Query = function faulty(...args) {
     const text = textOf(args[0]);
-    // It beats by itself, and is no part of any call.
-    if (text === policyFeedBeat) return query.apply(this, args);
+    // The feed beats and reconnects by itself, and is no part of any call.
+    if (text === policyFeedBeat || text === policyFeedListen) return query.apply(this, args);
     count += 1;
     const fault = faultOf(count, text);
     const carryOut = () => query.apply(this, args);
