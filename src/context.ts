@@ -12,35 +12,79 @@ export interface ContextDeps {
   metrics?: Pick<Metrics, 'batch'>;
 }
 
+interface RequestParts {
+  requestId: string;
+  receivedAt?: number;
+  caller: Caller | null;
+  log: Log;
+}
+
 /** Makes the context of one request: caller, entity manager, loaders, clock. */
-export function createContext(
-  { database, service, policies, metrics }: ContextDeps,
-  request: { requestId: string; receivedAt?: number; caller: Caller | null; log: Log },
-): RequestContext {
-  const made = new Map<unknown, unknown>();
-  let em: EntityManager | undefined;
-  // Inherited, so that Apollo, which copies what is the context's own, does not make one that nobody needs.
-  const lazy = {
-    get em() {
-      em ??= database.fork();
-      return em;
-    },
-  };
-  const context: RequestContext = Object.assign(Object.create(lazy) as typeof lazy, {
-    ...service,
-    receivedAt: performance.now(),
-    ...request,
-    policies,
-    answered: new WeakSet<object>(),
-    shownByToken: new WeakSet<object>(),
-    denied: new Set<string>(),
-    once<T>(make: (context: RequestContext) => T): T {
-      if (!made.has(make)) made.set(make, make(context));
-      return made.get(make) as T;
-    },
-    afterCommit: [],
-    forget: () => made.clear(),
-    onBatch: (loader: string, size: number) => metrics?.batch(loader, size),
-  });
-  return context;
+export const createContext = (deps: ContextDeps, request: RequestParts): RequestContext =>
+  new Context(deps, request);
+
+/**
+ * Apollo works with a copy, of the members that are a context's own: what is made while the request lasts
+ * is kept where the copy finds it, and the entity manager, which most reads do not need, is no member.
+ */
+class Context implements RequestContext {
+  readonly clock;
+  readonly ids;
+  readonly keyRing;
+  readonly assertionKey;
+  readonly publicUrl;
+  readonly redirectOrigins;
+  readonly loopbackWebhooks;
+  readonly requestId;
+  readonly receivedAt;
+  readonly caller;
+  readonly log;
+  readonly policies;
+  readonly answered = new Set<object>();
+  readonly shownByToken = new Set<object>();
+  readonly denied = new Set<string>();
+  readonly afterCommit: (() => void)[] = [];
+  /** By what made it. */
+  readonly made = new Map<unknown, unknown>();
+  readonly managed: { em: EntityManager | null } = { em: null };
+  readonly database;
+  readonly metrics;
+
+  constructor(
+    { database, service, policies, metrics }: ContextDeps,
+    { requestId, receivedAt, caller, log }: RequestParts,
+  ) {
+    this.clock = service.clock;
+    this.ids = service.ids;
+    this.keyRing = service.keyRing;
+    this.assertionKey = service.assertionKey;
+    this.publicUrl = service.publicUrl;
+    this.redirectOrigins = service.redirectOrigins;
+    this.loopbackWebhooks = service.loopbackWebhooks;
+    this.requestId = requestId;
+    this.receivedAt = receivedAt ?? performance.now();
+    this.caller = caller;
+    this.log = log;
+    this.policies = policies;
+    this.database = database;
+    this.metrics = metrics;
+  }
+
+  get em(): EntityManager {
+    this.managed.em ??= this.database.fork();
+    return this.managed.em;
+  }
+
+  once<T>(make: (context: RequestContext) => T): T {
+    if (!this.made.has(make)) this.made.set(make, make(this));
+    return this.made.get(make) as T;
+  }
+
+  forget(): void {
+    this.made.clear();
+  }
+
+  onBatch(loader: string, size: number): void {
+    this.metrics?.batch(loader, size);
+  }
 }

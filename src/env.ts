@@ -24,6 +24,8 @@ export interface Env {
   introspection: boolean;
   /** Whether policies are remembered between requests. */
   policySnapshot: boolean;
+  /** Whether hot statements are kept prepared. */
+  preparedStatements: boolean;
   logLevel: string;
   migrate: boolean;
   clockOffsetSeconds: number;
@@ -148,6 +150,7 @@ const shape = z.object({
   CORS_ORIGINS: commaSeparated(origin).default([]),
   INTROSPECTION: toggle.optional(),
   POLICY_SNAPSHOT: toggle.default(true),
+  PREPARED_STATEMENTS: toggle.default(true),
   LOG_LEVEL: z
     .enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], {
       error: 'must be fatal, error, warn, info, debug, trace or silent',
@@ -219,6 +222,7 @@ function toEnv(settings: Settings, production: boolean): Env {
     corsOrigins: settings.CORS_ORIGINS,
     introspection: settings.INTROSPECTION ?? !production,
     policySnapshot: settings.POLICY_SNAPSHOT,
+    preparedStatements: settings.PREPARED_STATEMENTS,
     logLevel: settings.LOG_LEVEL,
     migrate: settings.MIGRATE,
     clockOffsetSeconds: settings.CLOCK_OFFSET_SECONDS,

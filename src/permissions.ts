@@ -33,7 +33,7 @@ type Check<Parent, Args> = (context: RequestContext, parent: Parent, args: Args)
 
 /** A rule is a check that throws; nothing is cached, since checks read parents and arguments. */
 function guard<Parent = unknown, Args = unknown>(check: Check<Parent, Args>) {
-  return rule({ cache: 'no_cache' })(async (parent, args, context: RequestContext) => {
+  const made = rule({ cache: 'no_cache' })(async (parent, args, context: RequestContext) => {
     try {
       check(context, parent as Parent, args as Args);
       return true;
@@ -42,7 +42,12 @@ function guard<Parent = unknown, Args = unknown>(check: Check<Parent, Args>) {
       throw error;
     }
   });
+  checks.set(made, check as Check<unknown, unknown>);
+  return made;
 }
+
+/** What each rule checks. */
+const checks = new WeakMap<object, Check<unknown, unknown>>();
 
 /** A guard for callers with a bearer token; without one, UNAUTHENTICATED. */
 const when = <Parent = unknown, Args = unknown>(
@@ -234,7 +239,26 @@ export const permissionMap = ({ introspection }: PermissionOptions): PermissionM
 
 type Middleware = Record<string, Record<string, unknown>>;
 
-/** Puts the map before the schema's resolvers. Fields whose rule is `allow` are left unwrapped: they cost nothing. */
+const rootTypes: ReadonlySet<string> = new Set(['Query', 'Mutation']);
+
+const atOnce =
+  (check: Check<unknown, unknown>) =>
+  (
+    resolve: (...args: unknown[]) => unknown,
+    parent: unknown,
+    args: unknown,
+    context: RequestContext,
+    info: unknown,
+  ) => {
+    check(context, parent, args);
+    return resolve(parent, args, context, info);
+  };
+
+/**
+ * Puts the map before the schema's resolvers. Fields whose rule is `allow` are left unwrapped: they cost
+ * nothing. Objects stand in lists of hundreds, so their fields are checked at once: the same checks, without
+ * the promises that shield makes of each.
+ */
 export function guarded(schema: GraphQLSchema, rules: PermissionMap): GraphQLSchema {
   const generator = shield<unknown, RequestContext>(rules as IRules, {
     fallbackRule: deny,
@@ -245,8 +269,11 @@ export function guarded(schema: GraphQLSchema, rules: PermissionMap): GraphQLSch
   const middleware = generator.generate(schema) as Middleware;
   for (const [type, fields] of Object.entries(rules)) {
     for (const field of Object.keys(middleware[type] ?? {})) {
-      if (fields === allow || (fields as Record<string, unknown>)[field] === allow)
-        delete middleware[type]?.[field];
+      const ruling = fields === allow ? allow : (fields as Record<string, Rule>)[field];
+      const check = ruling && checks.get(ruling);
+      if (ruling === allow) delete middleware[type]?.[field];
+      else if (check && !rootTypes.has(type))
+        middleware[type] = { ...middleware[type], [field]: atOnce(check) };
     }
   }
   return applyMiddleware(schema, middleware as Parameters<typeof applyMiddleware>[1]);

@@ -63,6 +63,7 @@ export async function start(env: Env, signal: AbortSignal): Promise<Running> {
     const database = await openDatabase({
       url: migrates ? await servingUrl(ownerUrl) : ownerUrl,
       schema: databaseSchema,
+      preparesStatements: env.preparedStatements,
       onConnectionError: () => {},
     });
     stops.push(() => database.close());

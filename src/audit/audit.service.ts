@@ -1,6 +1,6 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { callerOf, type RequestContext } from '../caller/context.ts';
-import { countOf, type RawBuilder, sql } from '../db/sql.ts';
+import { countOf, hot, type RawBuilder, sql } from '../db/sql.ts';
 import { madeAt } from '../shared/ids.ts';
 
 /** What the record can tell (rules.md section 3, "Audit actions"). */
@@ -61,7 +61,7 @@ export async function recordAs(
   actor: string,
   entries: readonly AuditEntry[],
 ): Promise<void> {
-  if (entries.length > 0) await countOf(em, sql`with ${auditParts(context, actor, entries)} select 1`);
+  if (entries.length > 0) await countOf(em, hot(sql`with ${auditParts(context, actor, entries)} select 1`));
 }
 
 /**

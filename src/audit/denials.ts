@@ -2,6 +2,7 @@ import { defaultFieldResolver, type GraphQLFieldResolver, type GraphQLSchema } f
 import type { RequestContext } from '../caller/context.ts';
 import { ApiError } from '../shared/errors.ts';
 import { deniedEventsMax } from '../shared/limits.ts';
+import { isPromise } from '../shared/promise.ts';
 import { isId, isUserId, isUuid } from '../shared/text.ts';
 import { NotFound } from '../shared/user-error.type.ts';
 import { recordAs } from './audit.service.ts';
@@ -37,27 +38,33 @@ export function recordDenials(schema: GraphQLSchema, deniable: DeniableFields): 
   return schema;
 }
 
+/** What comes at once is answered at once: objects stand in lists of hundreds, and a promise for each costs. */
 const recording =
   (field: string, resolve: Resolve): Resolve =>
-  async (parent, args, context, info) => {
-    const result = await outcomeOf(() => resolve(parent, args, context, info));
-    if (result instanceof NotFound || (result === null && field === 'Query.explainMfa')) {
-      await recordDenial(context, field, 'NOT_FOUND', args);
+  (parent, args, context, info) => {
+    const judge = (outcome: unknown) => {
+      const denial = denialIn(field, outcome);
+      if (denial === null) return outcome;
+      const named = denial === 'FORBIDDEN' ? { ...idOf(parent), ...args } : args;
+      return recordDenial(context, field, denial, named).then(() => outcome);
+    };
+    try {
+      const result = resolve(parent, args, context, info);
+      return isPromise(result) ? result.then(judge, (error) => judge(errorIn(error))) : judge(result);
+    } catch (error) {
+      return judge(errorIn(error));
     }
-    if (result instanceof ApiError && result.code === 'FORBIDDEN') {
-      await recordDenial(context, field, result.code, { ...idOf(parent), ...args });
-    }
-    return result;
   };
 
 /** A field fails by throwing an error or by answering one (as shield does): GraphQL makes no difference. */
-async function outcomeOf(work: () => unknown): Promise<unknown> {
-  try {
-    return await work();
-  } catch (error) {
-    if (error instanceof Error) return error;
-    throw error;
-  }
+function errorIn(thrown: unknown): Error {
+  if (thrown instanceof Error) return thrown;
+  throw thrown;
+}
+
+function denialIn(field: string, outcome: unknown): 'FORBIDDEN' | 'NOT_FOUND' | null {
+  if (outcome instanceof NotFound || (outcome === null && field === 'Query.explainMfa')) return 'NOT_FOUND';
+  return outcome instanceof ApiError && outcome.code === 'FORBIDDEN' ? 'FORBIDDEN' : null;
 }
 
 async function recordDenial(

@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto';
 import type { EntityManager } from '@mikro-orm/postgresql';
 import type { Database } from '../db/connection.ts';
-import { partsOf, type RawBuilder, rowOf, rowsOf, type Statements, sql } from '../db/sql.ts';
+import { hot, partsOf, type RawBuilder, rowOf, rowsOf, type Statements, sql } from '../db/sql.ts';
 import type { Clock } from '../shared/clock.ts';
 import { sealChainsMax, sealEventsMax, sealIntervalMs, sealPassChainsMax } from '../shared/limits.ts';
 
@@ -57,8 +57,8 @@ async function sealChains(
 async function unsealedChains(em: EntityManager): Promise<Chain[]> {
   const chains = await rowsOf(
     em,
-    sql<Chain>`select tenant_id as "tenantId", application_id as "applicationId" from audit_unsealed
-      group by tenant_id, application_id order by min(position) limit ${sealPassChainsMax}`,
+    hot(sql<Chain>`select tenant_id as "tenantId", application_id as "applicationId" from audit_unsealed
+      group by tenant_id, application_id order by min(position) limit ${sealPassChainsMax}`),
   );
   const start = chains.length === 0 ? 0 : randomInt(chains.length);
   return [...chains.slice(start), ...chains.slice(0, start)];
@@ -77,7 +77,7 @@ async function sealChain(
   const lock = JSON.stringify([tenantId, applicationId]);
   const row = await rowOf(
     em,
-    sql<{ count: number }>`
+    hot(sql<{ count: number }>`
       with mine as materialized (select pg_try_advisory_xact_lock(hashtextextended(${lock}, ${chainLock}::bigint)) as it),
       taken as (
         delete from audit_unsealed u
@@ -110,7 +110,7 @@ async function sealChain(
       ),
       ${partsOf(onSealed(sql`sealed`, sql`head`))}
       done as (select count(*)::int as count from taken)
-      select count from done`,
+      select count from done`),
   );
   return row?.count ?? 0;
 }

@@ -45,6 +45,11 @@ export class Caller {
     this.scopes = granted;
   }
 
+  /** The same for all callers of a boundary, and for no others. */
+  get boundaryKey(): string {
+    return JSON.stringify([this.applicationId, this.tenantId]);
+  }
+
   may(scope: Scope): boolean {
     return this.scopes.includes(scope);
   }

@@ -42,9 +42,9 @@ export interface RequestContext extends Service {
    * Objects that an operation answered, which whoever may call it may read whole; of the objects
    * beside them, only what a scope allows.
    */
-  readonly answered: WeakSet<object>;
+  readonly answered: Set<object>;
   /** Tenants that an MFA token made known: their name and effective policy answer to whoever holds it. */
-  readonly shownByToken: WeakSet<object>;
+  readonly shownByToken: Set<object>;
   /** What was denied in this request and is in the record. */
   readonly denied: Set<string>;
   /** The one thing of its kind in this request, e.g. a loader: made at first use. */

@@ -2,8 +2,9 @@ import { fileURLToPath } from 'node:url';
 import type { AnyEntity, EntitySchema, MigrationObject } from '@mikro-orm/core';
 import { Migrator } from '@mikro-orm/migrations';
 import { defineConfig, type EntityManager, MikroORM } from '@mikro-orm/postgresql';
-import { Client, type ClientBase, type Pool } from 'pg';
+import type { ClientBase, Pool } from 'pg';
 import * as limits from '../shared/limits.ts';
+import { PreparedClient, PunctualClient } from './prepared-client.ts';
 
 /** What this build of the server knows of the database. */
 export interface Schema {
@@ -19,6 +20,8 @@ export interface DatabaseOptions {
   url: string;
   schema: Schema;
   poolConnectionsMax?: number;
+  /** False where prepared statements do not last: behind a pooler that lends a connection per transaction. */
+  preparesStatements?: boolean;
   /** Nothing may be cut off, however long it takes: for migrations and batch work. */
   unlimited?: boolean;
   /** Told of connections that break while idle; queries in flight reject on their own. */
@@ -42,23 +45,6 @@ const timeouts = {
   idle_in_transaction_session_timeout: limits.idleInTransactionTimeoutMs,
 };
 
-/**
- * A connection that is closed as soon as an answer on it is overdue. Given back to the pool, its next
- * user would wait behind the query before, or write into a transaction that nobody ever commits.
- */
-class PunctualClient extends Client {
-  // biome-ignore lint/suspicious/noExplicitAny: the overloads are pg's
-  override query(...asked: any[]): any {
-    const answer: unknown = super.query(...(asked as [string]));
-    if (answer instanceof Promise) {
-      answer.catch((error: Error) => {
-        if (error.message === 'Query read timeout') void this.end();
-      });
-    }
-    return answer;
-  }
-}
-
 /** MikroORM's settings; `npm run check` reads them too, to compare entities and migrations. */
 export const ormConfig = (options: DatabaseOptions) =>
   defineConfig({
@@ -76,7 +62,7 @@ export const ormConfig = (options: DatabaseOptions) =>
       connectionString: options.url,
       application_name: 'cufflink',
       keepAlive: true,
-      Client: PunctualClient,
+      Client: options.preparesStatements === false ? PunctualClient : PreparedClient,
       ...(options.unlimited ? {} : timeouts),
     },
     migrations: {

@@ -1,5 +1,6 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { type RawBuilder, sql } from 'kysely';
+import { hotMark } from './prepared-client.ts';
 
 /*
  * Plain rows by plain SQL. Reads that are asked often select what they answer and hydrate nothing;
@@ -41,6 +42,13 @@ export async function countOf(em: EntityManager, statement: RawBuilder<unknown>)
   const result = await statement.execute(executor as Parameters<typeof statement.execute>[0]);
   return Number(result.numAffectedRows ?? 0n);
 }
+
+/**
+ * Marks a statement that every page load or sign-in asks: each connection has PostgreSQL read and plan it
+ * once. Only for texts of which there are few (values are bound, lists are arrays).
+ */
+export const hot = <Row>(statement: RawBuilder<Row>): RawBuilder<Row> =>
+  sql<Row>`${statement} ${sql.raw(hotMark)}`;
 
 /** PostgreSQL's code for a lock that was not to be had in time. */
 export const lockNotAvailable = '55P03';

@@ -1,5 +1,5 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
-import { countOf, rowOf, sql, toDate } from '../db/sql.ts';
+import { countOf, hot, rowOf, sql, toDate } from '../db/sql.ts';
 import {
   attemptsMax,
   firstWaitSeconds,
@@ -45,14 +45,14 @@ export async function reserveAttempt(
   const lockedUntil = sql.ref(columns.lockedUntil);
   const row = await rowOf(
     em,
-    sql<{ failures: number; lockedUntil: string | null }>`
+    hot(sql<{ failures: number; lockedUntil: string | null }>`
       insert into users (tenant_id, id, created_at, ${failures}) values (${tenantId}, ${userId}, ${now}, 1)
       on conflict (tenant_id, id) do update set
         ${failures} = users.${failures} + 1,
         ${lockedUntil} = case when users.${failures} + 1 >= ${freeAttemptsMax}::int then ${now}::timestamptz
           + least(${firstWaitSeconds}::float8 * power(2, users.${failures} + 1 - ${freeAttemptsMax}::int), ${waitSecondsMax}::float8) * interval '1 second' end
       where (users.${lockedUntil} is null or users.${lockedUntil} <= ${now}) and users.${failures} < ${attemptsMax}::int
-      returning ${failures} as "failures", ${lockedUntil} as "lockedUntil"`,
+      returning ${failures} as "failures", ${lockedUntil} as "lockedUntil"`),
   );
   if (row === null) return refusal(em, { tenantId, userId }, columns, now);
   return { failures: row.failures, lockedUntil: row.lockedUntil === null ? null : toDate(row.lockedUntil) };

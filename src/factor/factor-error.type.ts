@@ -3,6 +3,7 @@ import { DateTime } from '../shared/date-time.ts';
 import { UserError } from '../shared/user-error.type.ts';
 
 @ObjectType({
+  simpleResolvers: true,
   implements: UserError,
   description:
     'INVALID_CODE: wrong, expired or already used; the answer does not say which, nor whether the factor exists.',
@@ -18,6 +19,7 @@ export class InvalidCode extends UserError {
 }
 
 @ObjectType({
+  simpleResolvers: true,
   implements: UserError,
   description: 'TOO_MANY_ATTEMPTS: the code was not looked at, and not spent.',
 })
@@ -32,6 +34,7 @@ export class TooManyAttempts extends UserError {
 }
 
 @ObjectType({
+  simpleResolvers: true,
   implements: UserError,
   description: 'INVALID_MFA_TOKEN: unknown, expired, finished, or made for another step.',
 })
@@ -42,6 +45,7 @@ export class InvalidMfaToken extends UserError {
 }
 
 @ObjectType({
+  simpleResolvers: true,
   implements: UserError,
   description:
     "MFA_NOT_SATISFIED: the step's enrollment or challenge has not been done yet, or the policy asks for more by now.",
@@ -56,6 +60,7 @@ export class MfaNotSatisfied extends UserError {
 }
 
 @ObjectType({
+  simpleResolvers: true,
   implements: UserError,
   description: 'FACTOR_NOT_ALLOWED: the effective policy does not allow this factor.',
 })
@@ -66,6 +71,7 @@ export class FactorNotAllowed extends UserError {
 }
 
 @ObjectType({
+  simpleResolvers: true,
   implements: UserError,
   description: 'STEP_UP_REQUIRED: a current code of the active factor is needed.',
 })

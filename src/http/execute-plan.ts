@@ -9,8 +9,9 @@ import {
 import type { ExecutionContext } from 'graphql/execution/execute.js';
 import { inspect } from 'graphql/jsutils/inspect.js';
 import { type Path, pathToArray } from 'graphql/jsutils/Path.js';
+import { isPromise } from '../shared/promise.ts';
 import { type Plan, type PlannedField, type Shape, selectionOf } from './plan.ts';
-import { infoOf, isLate, isPromise, pathTo, readsProperty, resultOf } from './resolve-field.ts';
+import { infoOf, isLate, pathTo, readsProperty, resultOf } from './resolve-field.ts';
 import { runtimeType } from './runtime-type.ts';
 
 /*

@@ -9,8 +9,8 @@ import {
   OperationTypeNode,
 } from 'graphql';
 import { assertValidExecutionArguments, buildExecutionContext } from 'graphql/execution/execute.js';
-import { isPromise } from 'graphql/jsutils/isPromise.js';
 import { planFieldsMax, plansMax } from '../shared/limits.ts';
+import { isPromise } from '../shared/promise.ts';
 import { executePlan } from './execute-plan.ts';
 import { Plan, selectsByVariables } from './plan.ts';
 

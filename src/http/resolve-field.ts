@@ -1,12 +1,8 @@
 import { defaultFieldResolver, type GraphQLResolveInfo, getArgumentValues } from 'graphql';
 import type { ExecutionContext } from 'graphql/execution/execute.js';
 import type { Path } from 'graphql/jsutils/Path.js';
+import { isPromise } from '../shared/promise.ts';
 import type { PlannedField } from './plan.ts';
-
-export const isPromise = (value: unknown): value is Promise<unknown> =>
-  value !== null &&
-  (typeof value === 'object' || typeof value === 'function') &&
-  typeof (value as { then?: unknown }).then === 'function';
 
 export const readsProperty = (
   { resolve, args }: PlannedField['definition'],
@@ -25,7 +21,7 @@ export function resultOf(
   info: GraphQLResolveInfo,
   isMethod: boolean,
 ): unknown {
-  const args = getArgumentValues(definition, node, variableValues);
+  const args = definition.args.length === 0 ? {} : getArgumentValues(definition, node, variableValues);
   if (isMethod)
     return ((source as Record<string, Method>)[definition.name] as Method).call(
       source,

@@ -1,7 +1,7 @@
 import { Arg, Ctx, FieldResolver, ID, Mutation, Query, Resolver, Root } from 'type-graphql';
 import type { RequestContext } from '../caller/context.ts';
 import type { ApplicationRow, TenantRow } from '../tenancy/rows.ts';
-import { tenantLoader } from '../tenancy/tenancy.loader.ts';
+import { loadTenants } from '../tenancy/tenancy.loader.ts';
 import { Application, Tenant } from '../tenancy/tenancy.type.ts';
 import { setTenantMfaPolicyOverrides } from './bulk-toggle.service.ts';
 import { effectivePolicy } from './effective-policy.ts';
@@ -22,7 +22,8 @@ import {
   UpdateTenantMfaPolicyResult,
 } from './policy.type.ts';
 
-const effectivePolicyOf = (tenant: TenantRow): EffectivePolicy => ({ tenant, ...effectivePolicy(tenant) });
+const effectivePolicyOf = (tenant: TenantRow): EffectivePolicy =>
+  Object.assign(effectivePolicy(tenant), { tenant });
 
 @Resolver()
 export class PolicyResolver {
@@ -34,7 +35,7 @@ export class PolicyResolver {
     @Ctx() context: RequestContext,
     @Arg('tenantId', () => ID, { description: 'The id of the tenant.' }) tenantId: string,
   ): Promise<EffectivePolicy | null> {
-    const tenant = await context.once(tenantLoader).load(tenantId);
+    const [tenant = null] = await loadTenants(context, [tenantId]);
     return tenant && effectivePolicyOf(tenant);
   }
 

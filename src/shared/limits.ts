@@ -69,9 +69,14 @@ export const poolConnectionsMax = 20;
 /** A connection that nobody used for so long is closed; opening many at once is what a burst waits for. */
 export const poolIdleMs = 60_000;
 
+/** Statements that a connection keeps prepared; there are a few dozen hot ones. */
+export const preparedStatementsMax = 200;
+
 // --- what is remembered of policies ----------------------------------------------------------------
 /** How old what is recalled may be, at most: by then all changes before have been heard. */
 export const policySnapshotAgeMsMax = 1_000;
+/** Tenants that requests of one moment read together. */
+export const gatheredIdsMax = 1_000;
 export const policySnapshotTenantsMax = 100_000;
 export const policySnapshotApplicationsMax = 10_000;
 /** After that, a row is read again; for what is changed past the service. */

@@ -17,6 +17,7 @@ export abstract class UserError {
 }
 
 @ObjectType({
+  simpleResolvers: true,
   implements: UserError,
   description: 'INVALID_INPUT: a value of the input breaks a rule. Nothing was written.',
 })
@@ -31,6 +32,7 @@ export class InvalidInput extends UserError {
 }
 
 @ObjectType({
+  simpleResolvers: true,
   implements: UserError,
   description:
     "INVALID_POLICY: the resulting policy would contradict itself or the application's override rule. Nothing was written.",
@@ -46,6 +48,7 @@ export class InvalidPolicy extends UserError {
 }
 
 @ObjectType({
+  simpleResolvers: true,
   implements: UserError,
   description: 'NOT_FOUND: no such thing, or none that the caller may see.',
 })
@@ -56,6 +59,7 @@ export class NotFound extends UserError {
 }
 
 @ObjectType({
+  simpleResolvers: true,
   implements: UserError,
   description: 'ALREADY_EXISTS: the given id is taken.',
 })
@@ -66,6 +70,7 @@ export class AlreadyExists extends UserError {
 }
 
 @ObjectType({
+  simpleResolvers: true,
   implements: UserError,
   description:
     'VERSION_CONFLICT: somebody changed it since you read it. Nothing was written; read again and decide.',

@@ -1,6 +1,6 @@
 import { auditParts } from '../audit/audit.service.ts';
 import { callerOf, type RequestContext } from '../caller/context.ts';
-import { rowOf, sql } from '../db/sql.ts';
+import { hot, rowOf, sql } from '../db/sql.ts';
 import { InvalidMfaToken, MfaNotSatisfied } from '../factor/factor-error.type.ts';
 import { recoveryCode } from '../factor/recovery-code.ts';
 import { effectivePolicy } from '../policy/effective-policy.ts';
@@ -46,14 +46,14 @@ export async function finishStep(
   };
   const row = await rowOf(
     context.em,
-    sql<{ finished: boolean }>`
+    hot(sql<{ finished: boolean }>`
       with finished as (
         update mfa_steps s set finished_at = ${now}
         where s.tenant_id = ${tenant.id} and s.id = ${step.id} and ${isOpen('s', now)} and s.satisfied_by = ${amr}
         returning 1
       ),
       ${auditParts(context, caller.subject, [event], sql`exists (select from finished)`)}
-      select exists (select from finished) as finished`,
+      select exists (select from finished) as finished`),
   );
   if (!row?.finished) return new InvalidMfaToken();
   return new MfaCompleted({

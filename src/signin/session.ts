@@ -1,6 +1,6 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { callerOf, type RequestContext } from '../caller/context.ts';
-import { type RawBuilder, rowOf, sql } from '../db/sql.ts';
+import { hot, type RawBuilder, rowOf, sql } from '../db/sql.ts';
 import { FactorNotAllowed, InvalidMfaToken } from '../factor/factor-error.type.ts';
 import { recoveryCode } from '../factor/recovery-code.ts';
 import { effectivePolicy } from '../policy/effective-policy.ts';
@@ -91,10 +91,10 @@ async function readStep(
 ): Promise<{ subject: Subject; step: Step } | null> {
   const row = await rowOf(
     em,
-    sql<SubjectColumns & { step: StepJson }>`
+    hot(sql<SubjectColumns & { step: StepJson }>`
       select ${subjectColumns(sql`s.user_id`, now)}, to_jsonb(s) as step
       from mfa_steps s join tenants t on t.id = s.tenant_id join applications a on a.id = t.application_id
-      where s.tenant_id = ${tenantId} and s.token_hash = ${hash} and ${isOpen('s', now)}`,
+      where s.tenant_id = ${tenantId} and s.token_hash = ${hash} and ${isOpen('s', now)}`),
   );
   return row && { subject: toSubject(row), step: toStep(row.step) };
 }

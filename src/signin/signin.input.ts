@@ -2,6 +2,7 @@ import { Field, ID, InputType } from 'type-graphql';
 import * as z from 'zod';
 import { accountNameCharsMax, redirectUrlCharsMax } from '../shared/limits.ts';
 import { idempotencyKey, printableText, userId } from '../shared/text.ts';
+import { InvalidInput, parseInput } from '../shared/user-error.type.ts';
 import { IdentityProvider } from './decision.ts';
 import { MfaTrigger } from './signin.type.ts';
 
@@ -101,16 +102,24 @@ const isUrlOf = (origin: string, text: string): boolean =>
   /^(?:[/?#]|$)/.test(text.slice(origin.length)) &&
   URL.parse(text)?.origin === origin;
 
+const start = z.object({
+  userId,
+  accountName: printableText(1, accountNameCharsMax),
+  redirectUrl: printableText(1, redirectUrlCharsMax).nullish(),
+  idempotencyKey: idempotencyKey.nullish(),
+});
+
 /** @param redirectOrigins origins that redirectUrl may have */
-export const startOf = (redirectOrigins: readonly string[]) =>
-  z.object({
-    userId,
-    accountName: printableText(1, accountNameCharsMax),
-    redirectUrl: printableText(1, redirectUrlCharsMax)
-      .refine((text) => redirectOrigins.some((origin) => isUrlOf(origin, text)), {
-        error:
-          'must be a URL that begins with an origin that REDIRECT_ORIGINS allows, as it is written there',
-      })
-      .nullish(),
-    idempotencyKey: idempotencyKey.nullish(),
-  });
+export function parseStart(
+  input: StartMfaInput,
+  redirectOrigins: readonly string[],
+): z.infer<typeof start> | InvalidInput {
+  const valid = parseInput(start, input);
+  if (valid instanceof InvalidInput) return valid;
+  const { redirectUrl } = valid;
+  if (redirectUrl == null || redirectOrigins.some((origin) => isUrlOf(origin, redirectUrl))) return valid;
+  return new InvalidInput(
+    'redirectUrl',
+    'redirectUrl must be a URL that begins with an origin that REDIRECT_ORIGINS allows, as it is written there.',
+  );
+}

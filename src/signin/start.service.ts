@@ -1,11 +1,11 @@
 import { auditParts } from '../audit/audit.service.ts';
 import { callerOf, type RequestContext } from '../caller/context.ts';
-import { countOf, type RawBuilder, rowOf, sql, toDate } from '../db/sql.ts';
+import { countOf, hot, type RawBuilder, rowOf, sql, toDate } from '../db/sql.ts';
 import { claim, type IdempotencyKey, keyOf, usedForAnother } from '../idempotency/idempotency.service.ts';
 import { secondsAfter } from '../shared/clock.ts';
 import { challengeStepSeconds, enrollmentStepSeconds } from '../shared/limits.ts';
 import { isId } from '../shared/text.ts';
-import { InvalidInput, NotFound, parseInput } from '../shared/user-error.type.ts';
+import { InvalidInput, NotFound } from '../shared/user-error.type.ts';
 import { dueAt } from '../user/mfa-state.ts';
 import { readSubject, type Subject } from '../user/subject.ts';
 import {
@@ -18,7 +18,7 @@ import {
   type StepPurpose,
 } from './decision.ts';
 import { assertMayRunSteps } from './signin.access.ts';
-import { type StartMfaInput, startOf } from './signin.input.ts';
+import { parseStart, type StartMfaInput } from './signin.input.ts';
 import { MfaDecision } from './signin.type.ts';
 import { newMfaToken } from './token.ts';
 
@@ -55,7 +55,7 @@ export async function startMfa(
 ): Promise<MfaDecision | InvalidInput | NotFound> {
   const caller = callerOf(context);
   assertMayRunSteps(caller);
-  const valid = parseInput(startOf(context.redirectOrigins), input);
+  const valid = parseStart(input, context.redirectOrigins);
   if (valid instanceof InvalidInput) return valid;
   const key = valid.idempotencyKey == null ? null : keyOf(context, 'startMfa', valid.idempotencyKey, input);
 
@@ -122,7 +122,7 @@ async function save(
   ];
   const row = await rowOf(
     context.em,
-    sql<{ requiredAt: string | null }>`
+    hot(sql<{ requiredAt: string | null }>`
       with claimed as (${claiming ? sql`${claiming} returning 1` : sql`select 1`}),
       learned as (
         insert into users (tenant_id, id, account_name, enrollment_required_at, created_at)
@@ -132,7 +132,7 @@ async function save(
         returning enrollment_required_at),
       ${opened}
       ${auditParts(context, callerOf(context).subject, events, isFirst)}
-      select enrollment_required_at as "requiredAt" from learned`,
+      select enrollment_required_at as "requiredAt" from learned`),
   );
   return row && { requiredAt: row.requiredAt === null ? null : toDate(row.requiredAt) };
 }

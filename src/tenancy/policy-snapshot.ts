@@ -1,5 +1,7 @@
 import { LRUCache } from 'lru-cache';
+import { Gathered } from '../shared/gathered.ts';
 import {
+  gatheredIdsMax,
   policySnapshotAgeMsMax,
   policySnapshotApplicationsMax,
   policySnapshotEntrySeconds,
@@ -29,6 +31,8 @@ declare module '../caller/context.ts' {
  * Rows are shared by requests, so they are frozen. Who may see them is for the caller to judge.
  */
 export class PolicySnapshot {
+  /** What is being read, by all requests of a boundary together. */
+  readonly reads = new Gathered<TenantRow>(gatheredIdsMax);
   readonly #now: () => number;
   readonly #applications: LRUCache<string, ApplicationRow>;
   readonly #tenants: LRUCache<string, TenantRow>;
@@ -47,8 +51,8 @@ export class PolicySnapshot {
     tenantsMax = policySnapshotTenantsMax,
   }: { now?: () => number; tenantsMax?: number } = {}) {
     this.#now = now;
-    this.#applications = new LRUCache({ max: Math.min(policySnapshotApplicationsMax, tenantsMax), ttl });
-    this.#tenants = new LRUCache({ max: tenantsMax, ttl });
+    this.#applications = new LRUCache({ ...age, max: Math.min(policySnapshotApplicationsMax, tenantsMax) });
+    this.#tenants = new LRUCache({ ...age, max: tenantsMax });
   }
 
   /** Whether what is remembered may be used. */
@@ -160,8 +164,8 @@ export class PolicySnapshot {
   }
 }
 
-/** For what is changed past the service, by hand in SQL. */
-const ttl = policySnapshotEntrySeconds * 1000;
+/** For what is changed past the service, by hand in SQL; a second more or less does not matter. */
+const age = { ttl: policySnapshotEntrySeconds * 1000, ttlResolution: 1_000 };
 
 function frozen(application: ApplicationRow): ApplicationRow {
   Object.freeze(application.policy);

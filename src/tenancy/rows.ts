@@ -72,27 +72,41 @@ export function toApplication(row: ApplicationColumns): ApplicationRow {
   return { id, displayName, nameKey, overrideRule, policy: toPolicy(policy) };
 }
 
-export function toTenant(row: TenantColumns): TenantRow {
+export const toTenant = (row: TenantColumns): TenantRow => withApplication(row, applicationOf(row));
+
+/** Rows of one statement: those of an application share it. */
+export function toTenants(rows: readonly TenantColumns[]): TenantRow[] {
+  const applications = new Map<string, ApplicationRow>();
+  return rows.map((row) => {
+    const application = applications.get(row.a_id) ?? applicationOf(row);
+    applications.set(row.a_id, application);
+    return withApplication(row, application);
+  });
+}
+
+const applicationOf = (row: TenantColumns): ApplicationRow => ({
+  id: row.a_id,
+  displayName: row.a_displayName,
+  nameKey: row.a_nameKey,
+  overrideRule: row.a_overrideRule,
+  policy: toPolicy({
+    totpEnabled: row.a_totpEnabled,
+    recoveryCodesEnabled: row.a_recoveryCodesEnabled,
+    enrollment: row.a_enrollment,
+    gracePeriodDays: row.a_gracePeriodDays,
+    issuer: row.a_issuer,
+    version: row.a_version,
+    updatedAt: row.a_updatedAt,
+  }),
+});
+
+function withApplication(row: TenantColumns, application: ApplicationRow): TenantRow {
   return {
     id: row.id,
     displayName: row.displayName,
     nameKey: row.nameKey,
     applicationId: row.a_id,
-    application: {
-      id: row.a_id,
-      displayName: row.a_displayName,
-      nameKey: row.a_nameKey,
-      overrideRule: row.a_overrideRule,
-      policy: toPolicy({
-        totpEnabled: row.a_totpEnabled,
-        recoveryCodesEnabled: row.a_recoveryCodesEnabled,
-        enrollment: row.a_enrollment,
-        gracePeriodDays: row.a_gracePeriodDays,
-        issuer: row.a_issuer,
-        version: row.a_version,
-        updatedAt: row.a_updatedAt,
-      }),
-    },
+    application,
     override: {
       enabled: row.overrideEnabled,
       // A check constraint holds that the values are there as a whole, or not at all.

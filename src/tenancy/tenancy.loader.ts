@@ -2,7 +2,7 @@ import type { EntityManager } from '@mikro-orm/postgresql';
 import DataLoader from 'dataloader';
 import type { Caller } from '../caller/caller.ts';
 import { callerOf, type RequestContext } from '../caller/context.ts';
-import { anyOf, likePattern, rowsOf, sql } from '../db/sql.ts';
+import { anyOf, hot, likePattern, rowsOf, sql } from '../db/sql.ts';
 import { type Connection, type PageArgs, toConnection } from '../shared/connection.ts';
 import { isId, isPrintable, nameKey } from '../shared/text.ts';
 import {
@@ -14,6 +14,7 @@ import {
   tenantColumns,
   toApplication,
   toTenant,
+  toTenants,
 } from './rows.ts';
 
 /*
@@ -34,42 +35,50 @@ export interface TenantPageKey {
 
 /** Tenants by id; null where the caller sees none. What is not remembered is one statement, however many they are. */
 export const tenantLoader = (context: RequestContext): DataLoader<string, TenantRow | null> =>
-  new DataLoader((ids) =>
-    recallOr(
-      ids,
-      (id) => {
-        const tenant = context.policies.tenant(id);
-        return tenant && callerOf(context).reachesTenant(tenant) ? tenant : null;
-      },
-      (unknown) => storedTenants(context, unknown),
-    ),
-  );
+  new DataLoader(async (ids) => loadTenants(context, ids));
+
+/**
+ * The same without a promise for each: at once where all are remembered.
+ *
+ * What is remembered and lies outside the caller's boundary is asked for as what is not known at all:
+ * that it is there must not be told by the time it takes.
+ */
+export function loadTenants(
+  context: RequestContext,
+  ids: readonly string[],
+): (TenantRow | null)[] | Promise<(TenantRow | null)[]> {
+  const { policies } = context;
+  const caller = callerOf(context);
+  const remembered = ids.map((id) => {
+    const tenant = policies.tenant(id);
+    return tenant && caller.reachesTenant(tenant) ? tenant : null;
+  });
+  return remembered.includes(null)
+    ? filled(ids, remembered, (unknown) =>
+        policies.reads.read(caller.boundaryKey, unknown, (all) => storedTenants(context, all)),
+      )
+    : remembered;
+}
 
 /** Applications by id; null where the caller sees none. Likewise. */
 export const applicationLoader = (context: RequestContext): DataLoader<string, ApplicationRow | null> =>
   new DataLoader((ids) =>
-    recallOr(
+    filled(
       ids,
-      (id) => {
+      ids.map((id) => {
         const application = context.policies.application(id);
         return application && callerOf(context).seesApplication(id) ? application : null;
-      },
-      (unknown) => storedApplications(context, unknown),
+      }),
+      async (unknown) => new Map((await storedApplications(context, unknown)).map((row) => [row.id, row])),
     ),
   );
 
-/**
- * What is remembered and lies outside the caller's boundary is asked for as what is not known at all:
- * that it is there must not be told by the time it takes.
- */
-async function recallOr<Row extends { id: string }>(
+async function filled<Row>(
   ids: readonly string[],
-  recall: (id: string) => Row | null,
-  read: (ids: readonly string[]) => Promise<readonly Row[]>,
+  remembered: readonly (Row | null)[],
+  read: (ids: readonly string[]) => Promise<ReadonlyMap<string, Row>>,
 ): Promise<(Row | null)[]> {
-  const remembered = ids.map(recall);
-  const unknown = ids.filter((_, n) => remembered[n] === null);
-  const found = new Map((await read(unknown)).map((row) => [row.id, row]));
+  const found = await read(ids.filter((_, n) => remembered[n] === null));
   return ids.map((id, n) => remembered[n] ?? found.get(id) ?? null);
 }
 
@@ -83,10 +92,10 @@ export async function storedTenants(context: RequestContext, asked: readonly str
   context.onBatch('tenant', ids.length);
   const rows = await rowsOf(
     context.em,
-    sql<TenantColumns & { feedPosition: string }>`
-      select ${tenantColumns}, ${feedPosition} ${fromTenants(callerOf(context), ids)}`,
+    hot(sql<TenantColumns & { feedPosition: string }>`
+      select ${tenantColumns}, ${feedPosition} ${fromTenants(callerOf(context), ids)}`),
   );
-  const tenants = rows.map(toTenant);
+  const tenants = toTenants(rows);
   if (rows[0]) context.policies.keepTenants(tenants, Number(rows[0].feedPosition));
   return tenants;
 }
@@ -101,9 +110,9 @@ export async function storedApplications(
   context.onBatch('application', ids.length);
   const rows = await rowsOf(
     context.em,
-    sql<ApplicationColumns & { feedPosition: string }>`
+    hot(sql<ApplicationColumns & { feedPosition: string }>`
       select ${applicationColumns}, ${feedPosition} from applications a
-      where a.id = ${anyOf(ids)} and ${callerOf(context).applicationsInBoundary('a')}`,
+      where a.id = ${anyOf(ids)} and ${callerOf(context).applicationsInBoundary('a')}`),
   );
   const applications = rows.map(toApplication);
   if (rows[0]) context.policies.keepApplications(applications, Number(rows[0].feedPosition));

@@ -11,7 +11,13 @@ import {
   UpdateApplicationInput,
   UpdateTenantInput,
 } from './tenancy.input.ts';
-import { applicationLoader, applicationPage, tenantLoader, tenantPageLoader } from './tenancy.loader.ts';
+import {
+  applicationLoader,
+  applicationPage,
+  loadTenants,
+  tenantLoader,
+  tenantPageLoader,
+} from './tenancy.loader.ts';
 import * as tenancy from './tenancy.service.ts';
 import {
   Application,
@@ -86,9 +92,8 @@ export class TenancyResolver {
   tenants(
     @Ctx() context: RequestContext,
     @Arg('ids', () => [ID], { description: 'The ids of the tenants, at most 200.' }) ids: string[],
-  ): Promise<(TenantRow | null)[]> {
-    const tenants = context.once(tenantLoader);
-    return Promise.all(ids.map((id) => tenants.load(id)));
+  ): (TenantRow | null)[] | Promise<(TenantRow | null)[]> {
+    return loadTenants(context, ids);
   }
 
   @Mutation(() => CreateApplicationResult, {

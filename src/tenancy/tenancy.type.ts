@@ -26,7 +26,10 @@ registerEnumType(OverrideRule, {
 });
 
 @Directive('@key(fields: "id")')
-@ObjectType({ description: 'A product that signs users in. Its customers are its tenants.' })
+@ObjectType({
+  simpleResolvers: true,
+  description: 'A product that signs users in. Its customers are its tenants.',
+})
 export class Application {
   @Field(() => ID, { description: 'Given by the identity provider, or a UUIDv7.' })
   id!: string;
@@ -39,7 +42,7 @@ export class Application {
 }
 
 @Directive('@key(fields: "id")')
-@ObjectType({ description: 'A customer of an application.' })
+@ObjectType({ simpleResolvers: true, description: 'A customer of an application.' })
 export class Tenant {
   @Field(() => ID, { description: 'Given by the identity provider, or a UUIDv7.' })
   id!: string;
@@ -54,7 +57,7 @@ export class Tenant {
 export const TenantConnection = connectionType('Tenant', () => Tenant);
 export const ApplicationConnection = connectionType('Application', () => Application);
 
-@ObjectType({ description: 'Who the bearer token speaks for.' })
+@ObjectType({ simpleResolvers: true, description: 'Who the bearer token speaks for.' })
 export class Viewer {
   @Field(() => ID, { description: "The token's sub." })
   subject!: string;

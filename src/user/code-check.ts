@@ -1,7 +1,7 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { type AuditEntry, auditParts, recordAs } from '../audit/audit.service.ts';
 import { type RequestContext, transaction } from '../caller/context.ts';
-import { partsOf, type RawBuilder, rowOf, type Statements, sql } from '../db/sql.ts';
+import { hot, partsOf, type RawBuilder, rowOf, type Statements, sql } from '../db/sql.ts';
 import {
   type Attempt,
   isDisabled,
@@ -120,7 +120,7 @@ async function spend<Over>(
     em,
     // The user's row is locked first, as by everything else that changes a user's factors: whoever
     // takes it second waits, and nobody waits for each other.
-    sql<{ accepted: boolean; lasts: boolean }>`
+    hot(sql<{ accepted: boolean; lasts: boolean }>`
       with locked as (select id from users where tenant_id = ${tenantId} and id = ${userId} for update),
       lasting as (${within ? within.lasting(locked) : sql`select from locked`}),
       spent as (${spending} returning 1),
@@ -129,7 +129,7 @@ async function spend<Over>(
       ),
       ${partsOf(effects.statements(accepted))}
       ${auditParts(context, actor, effects.events, accepted)}
-      select ${accepted} as accepted, exists (select from lasting) as lasts`,
+      select ${accepted} as accepted, exists (select from lasting) as lasts`),
   );
   return row ?? { accepted: false, lasts: false };
 }

@@ -1,6 +1,6 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import type { Caller } from '../caller/caller.ts';
-import { type RawBuilder, rowOf, sql } from '../db/sql.ts';
+import { hot, type RawBuilder, rowOf, sql } from '../db/sql.ts';
 import {
   type AuthFactorType,
   type PendingFactor,
@@ -99,9 +99,9 @@ export async function readSubject(
 ): Promise<Subject | null> {
   const row = await rowOf(
     em,
-    sql<SubjectColumns>`select ${subjectColumns(sql`${userId}::text collate "C"`, now)}
+    hot(sql<SubjectColumns>`select ${subjectColumns(sql`${userId}::text collate "C"`, now)}
       from tenants t join applications a on a.id = t.application_id
-      where t.id = ${tenantId} and ${caller.tenantsInBoundary('t')}`,
+      where t.id = ${tenantId} and ${caller.tenantsInBoundary('t')}`),
   );
   return row && toSubject(row);
 }

@@ -135,6 +135,7 @@ export interface UserRow {
 @Directive('@key(fields: "id tenantId")')
 @Directive('@key(fields: "id")')
 @ObjectType({
+  simpleResolvers: true,
   description: 'A user of a tenant, owned by the users subgraph; this subgraph contributes `mfa`.',
 })
 export class User {

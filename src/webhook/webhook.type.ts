@@ -15,7 +15,10 @@ registerEnumType(WebhookDeliveryState, {
   },
 });
 
-@ObjectType({ description: 'Where events of an application are sent. Nobody can read its secret back.' })
+@ObjectType({
+  simpleResolvers: true,
+  description: 'Where events of an application are sent. Nobody can read its secret back.',
+})
 export class WebhookEndpoint {
   @Field(() => ID, { description: 'A UUIDv7.' })
   id!: string;
@@ -49,7 +52,7 @@ export class WebhookEndpoint {
   updatedAt!: Date;
 }
 
-@ObjectType({ description: 'One event for one endpoint.' })
+@ObjectType({ simpleResolvers: true, description: 'One event for one endpoint.' })
 export class WebhookDelivery {
   @Field(() => ID, {
     description: 'Names the delivery: the ids of endpoint and event, with a colon between.',

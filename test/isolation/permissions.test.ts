@@ -29,8 +29,8 @@ const root = (field: string): Caller =>
   );
 const contextOf = (caller: Caller | null): Pick<RequestContext, 'caller' | 'answered' | 'shownByToken'> => ({
   caller,
-  answered: new WeakSet(),
-  shownByToken: new WeakSet(),
+  answered: new Set(),
+  shownByToken: new Set(),
 });
 /** What the rules look at: calls in a step bring its token. */
 const args = { input: { mfaToken: 'any' } };
