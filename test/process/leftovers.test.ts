@@ -80,7 +80,7 @@ test('no install script of a package is needed', async () => {
   await cp(join(repository, 'dist'), join(folder, 'dist'), { recursive: true });
   await cp(join(repository, 'package.json'), join(folder, 'package.json'));
 
-  await startProcess({ folder, command: [process.execPath, join(folder, 'dist/src/main.js')] }).ready();
+  await startProcess({ folder, command: [process.execPath, join(folder, 'dist/server/main.js')] }).ready();
   const maps = await readFile(`/proc/${await postmasterOf(folder)}/maps`, 'utf8');
   expect(maps).toContain(`${folder}/node_modules/${copied}`);
 });

@@ -76,7 +76,7 @@ export async function cleanUp(): Promise<void> {
 
 /** Starts a server on any free port, with no setting but the given ones. */
 export function startProcess({ folder, env, command }: ServerOptions): ServerProcess {
-  const [program, ...args] = command ?? [process.execPath, join(repository, 'dist/src/main.js')];
+  const [program, ...args] = command ?? [process.execPath, join(repository, 'dist/server/main.js')];
   const child = spawn(program, args, {
     cwd: folder,
     env: { PATH: process.env['PATH'], HOME: folder, PORT: '0', npm_config_update_notifier: 'false', ...env },

@@ -14,7 +14,7 @@ import { audience, callGraphQl, databaseUrl, issuer, type TestCaller } from '../
  * and one issuer. A database of their own, so that the record holds nothing else.
  */
 
-const main = fileURLToPath(new URL('../../dist/src/main.js', import.meta.url));
+const main = fileURLToPath(new URL('../../dist/server/main.js', import.meta.url));
 
 /** What a process has to start and a call to be answered in. */
 const patienceMs = 30_000;

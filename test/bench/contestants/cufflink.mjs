@@ -1,2 +1,2 @@
 // The product as it is served.
-import '../../../dist/src/main.js';
+import '../../../dist/server/main.js';
