@@ -40,8 +40,8 @@ function scanned(qrCode: string): string | undefined {
   const [type, base64] = qrCode.split(',') as [string, string];
   expect(type).toBe('data:image/svg+xml;base64');
   const svg = Buffer.from(base64, 'base64').toString('utf8');
-  // Eight pixels for each module of the largest code (177, and a margin on both sides).
-  const image = new Resvg(svg, { fitTo: { mode: 'width', value: 1_480 }, background: 'white' }).render();
+  // Four pixels for each module of the largest code (177, and a margin on both sides).
+  const image = new Resvg(svg, { fitTo: { mode: 'width', value: 740 }, background: 'white' }).render();
   return jsQr(new Uint8ClampedArray(image.pixels), image.width, image.height)?.data;
 }
 

@@ -6,6 +6,7 @@ import {
   cleanUp,
   newFolder,
   newOpenFolder,
+  newStoppedFolder,
   postmasterOf,
   processesIn,
   type ServerProcess,
@@ -57,7 +58,7 @@ describe('stopping', () => {
     ['SIGTERM', 'SIGTERM', 'process'],
     ['a closed terminal', 'SIGHUP', 'group'],
   ] as const)('%s ends everything, the database last, with exit code 0', async (_name, signal, whom) => {
-    const folder = await newFolder();
+    const folder = await newStoppedFolder();
     const server = startProcess({ folder });
     await server.ready();
     server.kill(signal, whom);
@@ -67,7 +68,7 @@ describe('stopping', () => {
   });
 
   test('the same signal again, as npm passes it on, changes nothing', async () => {
-    const folder = await newFolder();
+    const folder = await newStoppedFolder();
     const server = startProcess({ folder });
     await server.ready();
     for (let times = 0; times < 3; times += 1) {
@@ -90,7 +91,7 @@ describe('stopping', () => {
   });
 
   test('what was stopped starts again with its data', async () => {
-    const folder = await newFolder();
+    const folder = await newStoppedFolder();
     const first = startProcess({ folder });
     await createApplication(first, 'Kept');
     const token = first.token('installation');
@@ -106,7 +107,7 @@ describe('stopping', () => {
 
 describe('REL-1: kill -9', () => {
   test('REL-1: the next start adopts the running database, with all that was acknowledged', async () => {
-    const folder = await newFolder();
+    const folder = await newStoppedFolder();
     const first = startProcess({ folder });
     await createApplication(first, 'Acknowledged');
     const postmaster = await postmasterOf(folder);
@@ -122,7 +123,7 @@ describe('REL-1: kill -9', () => {
   });
 
   test('REL-1: a killed database comes back with all that was acknowledged', async () => {
-    const folder = await newFolder();
+    const folder = await newStoppedFolder();
     const first = startProcess({ folder });
     await createApplication(first, 'Acknowledged');
     process.kill(await postmasterOf(folder), 'SIGKILL');

@@ -1,21 +1,11 @@
 import { chown, cp, lstat, mkdir, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from '@jest/globals';
-import { cleanUp, newFolder, postmasterOf, repository, startProcess } from './servers.ts';
+import { cleanUp, newFolder, newStoppedFolder, postmasterOf, repository, startProcess } from './servers.ts';
 
 afterEach(cleanUp);
 
 const database = (folder: string, name = '') => join(folder, '.cufflink/postgres', name);
-
-/** A folder with a database that was stopped. */
-async function newStoppedFolder(): Promise<string> {
-  const folder = await newFolder();
-  const server = startProcess({ folder });
-  await server.ready();
-  server.kill('SIGTERM');
-  await server.ended();
-  return folder;
-}
 
 describe('what an earlier start left behind does not stand in the way', () => {
   test('a pid file whose pid is another program of the same user by now', async () => {

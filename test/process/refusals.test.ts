@@ -7,6 +7,7 @@ import { callGraphQl } from '../setup/harness.ts';
 import {
   cleanUp,
   newFolder,
+  newStoppedFolder,
   processesIn,
   programsIn,
   runProcess,
@@ -74,7 +75,7 @@ describe('a start that can not be answers one sentence and exit code 1, and leav
     ['the same port', (url: string) => new URL(url).port],
     ['another port', () => '0'],
   ])('another server runs on the folder, with %s; that one is unharmed', async (_name, portOf) => {
-    const folder = await newFolder();
+    const folder = await newStoppedFolder();
     const first = startProcess({ folder });
     const url = await first.ready();
     const before = await programsIn(folder);
@@ -100,7 +101,7 @@ describe('a start that can not be answers one sentence and exit code 1, and leav
 });
 
 test('a refused start rewrites nothing of the running one', async () => {
-  const folder = await newFolder();
+  const folder = await newStoppedFolder();
   const first = startProcess({ folder });
   await first.ready();
   const files = (await readdir(join(folder, '.cufflink'), { recursive: true })).filter(

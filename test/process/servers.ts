@@ -1,10 +1,11 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { chmod, mkdtemp, readdir, readFile, readlink, realpath, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { jest } from '@jest/globals';
+import { promisify } from 'node:util';
+import { afterAll, jest } from '@jest/globals';
 
 /*
  * Real server processes in folders of their own. What a test started is ended after it, whatever
@@ -55,6 +56,30 @@ export async function newOpenFolder(): Promise<string> {
   await chmod(folder, 0o777);
   return folder;
 }
+
+let template: Promise<string> | undefined;
+
+/** A folder with a filled database that was stopped: one start makes it for all tests of a file. */
+export async function newStoppedFolder(): Promise<string> {
+  template ??= makeTemplate();
+  const folder = await newFolder('stopped');
+  // Node's own copy gives everything to whoever copies; the data belong to the database's user.
+  await promisify(execFile)('cp', ['-a', `${await template}/.`, folder]);
+  return folder;
+}
+
+async function makeTemplate(): Promise<string> {
+  const folder = await mkdtemp(join(await realpath(tmpdir()), 'cufflink template '));
+  const server = startProcess({ folder });
+  await server.ready();
+  server.kill('SIGTERM');
+  await server.ended();
+  return folder;
+}
+
+afterAll(async () => {
+  if (template) await rm(await template, { recursive: true, force: true });
+});
 
 /** For afterEach: ends every process and removes every folder of the test. */
 export async function cleanUp(): Promise<void> {

@@ -13,7 +13,7 @@ import { type EnrolledUser, enrolledUser, type SignInWorld, signInWorld, verify 
  * with other users: what these two differ by is noise, and held to the same bound.
  */
 
-const rounds = 2_000;
+const rounds = 1_000;
 const warmUpRounds = 100;
 /** As many rounds are under way at once. */
 const lanes = 4;
