@@ -4,7 +4,7 @@ import { databaseSchema } from '../../src/database-schema.ts';
 import { openDatabase } from '../../src/db/connection.ts';
 import { logError, maskError } from '../../src/http/format-error.ts';
 import { databaseUrl, startTestServer, type TestServer, uniqueId } from '../setup/harness.ts';
-import { type Wire, wiredDatabase } from './proxy.ts';
+import { type WiredDatabase, wiredDatabase } from './proxy.ts';
 import { codesOf, post, type Reply, send } from './send.ts';
 
 const canary = 'Canary7f3a';
@@ -108,7 +108,7 @@ describe('GQL-3: a fault of ours', () => {
 });
 
 describe('a database that is away', () => {
-  let wire: Wire;
+  let wire: WiredDatabase;
   let server: TestServer;
 
   beforeAll(async () => {

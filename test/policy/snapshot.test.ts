@@ -9,7 +9,7 @@ import {
   UpdateApplicationDocument,
   UpdateApplicationMfaPolicyDocument,
 } from '../generated/documents.ts';
-import { type Wire, wiredDatabase } from '../http/proxy.ts';
+import { type WiredDatabase, wiredDatabase } from '../http/proxy.ts';
 import { startTestServer, type TestCaller, type TestServer } from '../setup/harness.ts';
 import { makeWorld, override } from '../setup/world.ts';
 import { statementsOf } from '../tenancy/statements.ts';
@@ -18,7 +18,7 @@ import { statementsOf } from '../tenancy/statements.ts';
 
 let first: TestServer;
 let second: TestServer;
-let wire: Wire;
+let wire: WiredDatabase;
 let admin: TestCaller;
 let reader: TestCaller;
 beforeAll(async () => {

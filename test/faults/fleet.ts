@@ -1,0 +1,98 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import { exportJWK, generateKeyPair } from 'jose';
+import { keySet, startKeyServer } from '../caller/key-server.ts';
+import { makeKey, signed } from '../caller/tokens.ts';
+import { audience, issuer } from '../setup/harness.ts';
+
+/*
+ * Servers as they are deployed: processes in production mode, with one database, one set of keys and one
+ * issuer of tokens.
+ */
+
+const main = fileURLToPath(new URL('../../dist/server/main.js', import.meta.url));
+const startMsMax = 60_000;
+
+export interface FaultyServer {
+  url: string;
+  child: ChildProcess;
+  /** What it wrote, line by line. */
+  lines: readonly string[];
+  /** How it ended, once it has: the exit code or the signal. */
+  ended: Promise<number | string>;
+  isRunning(): boolean;
+}
+
+export interface Fleet {
+  start(env?: Record<string, string>): Promise<FaultyServer>;
+  token(claims: { sub: string; scope: string; application_id?: string }): Promise<string>;
+  /** The settings, for commands that work on the same database. */
+  settings: Readonly<Record<string, string>>;
+  close(): Promise<void>;
+}
+
+/** @param databaseUrl of a database that is migrated */
+export async function makeFleet(databaseUrl: string): Promise<Fleet> {
+  const key = await makeKey();
+  const keyServer = await startKeyServer(keySet(key.jwk));
+  const { privateKey } = await generateKeyPair('ES256', { extractable: true });
+  const settings = {
+    NODE_ENV: 'production',
+    PORT: '0',
+    DATABASE_URL: databaseUrl,
+    JWT_ISSUER: issuer,
+    JWT_AUDIENCE: audience,
+    JWT_JWKS_URL: `${keyServer.url}/jwks`,
+    ENCRYPTION_KEYS: `faults:${randomBytes(32).toString('base64')}`,
+    ASSERTION_KEY: JSON.stringify(await exportJWK(privateKey)),
+    PUBLIC_URL: 'https://mfa.test',
+    LOG_LEVEL: 'warn',
+  };
+  const servers: FaultyServer[] = [];
+  return {
+    settings,
+    async start(env = {}) {
+      const server = await startServer({ ...settings, ...env });
+      servers.push(server);
+      return server;
+    },
+    async token(claims) {
+      const now = Math.floor(Date.now() / 1000);
+      return signed(key, { iss: issuer, aud: audience, iat: now, exp: now + 12 * 3600, ...claims });
+    },
+    async close() {
+      for (const { child, isRunning } of servers) if (isRunning()) child.kill('SIGKILL');
+      await Promise.all(servers.map(({ ended }) => ended));
+      await keyServer.stop();
+    },
+  };
+}
+
+async function startServer(env: Record<string, string>): Promise<FaultyServer> {
+  const child = spawn(process.execPath, [main], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+  const lines: string[] = [];
+  const ended = once(child, 'exit').then(([code, signal]) => (code ?? signal) as number | string);
+  const listening = new Promise<string>((resolve) => {
+    let rest = '';
+    const read = (chunk: Buffer) => {
+      const parts = (rest + chunk).split('\n');
+      rest = parts.pop() ?? '';
+      lines.push(...parts);
+      const [, address] = /^Cufflink listens on (\S+)\/graphql$/m.exec(parts.join('\n')) ?? [];
+      if (address !== undefined) resolve(address);
+    };
+    child.stdout.on('data', read);
+    child.stderr.on('data', read);
+  });
+  const late = new Promise<never>((_resolve, reject) => {
+    setTimeout(() => reject(new Error(`A server did not start:\n${lines.join('\n')}`)), startMsMax).unref();
+  });
+  const url = await Promise.race([
+    listening,
+    late,
+    ended.then((how) => Promise.reject(new Error(`${how}: ${lines.join('\n')}`))),
+  ]);
+  return { url, child, lines, ended, isRunning: () => child.exitCode === null && child.signalCode === null };
+}

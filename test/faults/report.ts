@@ -1,0 +1,39 @@
+import type { Tally } from './caller.ts';
+
+export interface Scenario {
+  name: string;
+  rounds: number;
+  tally: Tally;
+  /** What was broken afterwards. */
+  broken: string[];
+  /** From the moment when everything was there again to the first answer, or to the exit; milliseconds. */
+  recoveryMs: number[];
+}
+
+const median = (list: readonly number[]): number =>
+  [...list].sort((a, b) => a - b)[Math.floor(list.length / 2)] ?? 0;
+
+/** The scenarios as a table of docs/reliability.md. */
+export function tableOf(scenarios: readonly Scenario[]): string {
+  const head = [
+    'scenario',
+    'rounds',
+    'acknowledged',
+    'refused',
+    'lost',
+    'violations',
+    'recovery, median',
+    'slowest',
+  ];
+  const rows = scenarios.map(({ name, rounds, tally, broken, recoveryMs }) => [
+    name,
+    ...[rounds, tally.acknowledged, tally.refused, tally.lost, tally.violations.length + broken.length].map(
+      (n) => n.toLocaleString('en'),
+    ),
+    recoveryMs.length === 0 ? '' : `${(median(recoveryMs) / 1000).toFixed(2)} s`,
+    recoveryMs.length === 0 ? '' : `${(Math.max(...recoveryMs) / 1000).toFixed(2)} s`,
+  ]);
+  return [head, head.map((_, n) => (n === 0 ? '---' : '---:')), ...rows]
+    .map((row) => `| ${row.join(' | ')} |`)
+    .join('\n');
+}
