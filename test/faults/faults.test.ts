@@ -233,20 +233,25 @@ test(
     const times = rounds(20, 1);
     stage.servers.push(await stage.fleet.start());
     const { tally } = await judge(
-      stage.scenario('rolling restart of two servers', times, async () => {
-        for (let n = 0; n < times; n += 1) {
-          for (const leaving of [...stage.servers]) {
-            await sleep(between(300, 800));
-            leaving.child.kill('SIGTERM');
-            // A balancer sees the 503 before the server stops taking calls.
-            expect(await stage.untilUnready(leaving)).toBe(503);
-            stage.servers.splice(stage.servers.indexOf(leaving), 1);
-            expect(await leaving.ended).toBe(0);
-            stage.servers.push(await stage.fleet.start());
+      stage.scenario(
+        'rolling restart of two servers',
+        times,
+        async () => {
+          for (let n = 0; n < times; n += 1) {
+            for (const leaving of [...stage.servers]) {
+              await sleep(between(300, 800));
+              leaving.child.kill('SIGTERM');
+              // A balancer sees the 503 before the server stops taking calls.
+              expect(await stage.untilUnready(leaving)).toBe(503);
+              stage.servers.splice(stage.servers.indexOf(leaving), 1);
+              expect(await leaving.ended).toBe(0);
+              stage.servers.push(await stage.fleet.start());
+            }
           }
-        }
-        return [];
-      }),
+          return [];
+        },
+        2,
+      ),
     );
     expect({ lost: tally.lost, refused: tally.refused }).toEqual({ lost: 0, refused: 0 });
     for (const surplus of stage.servers.splice(1)) surplus.child.kill('SIGTERM');
