@@ -26,7 +26,7 @@ export interface Stage {
     name: string,
     rounds: number,
     act: (tally: Tally) => Promise<number[]>,
-    lanes?: number,
+    clients?: { lanes?: number; answerMsMax?: number },
   ): Promise<Scenario>;
   /** @returns milliseconds until a server says that it is ready */
   untilReady(server: FaultyServer): Promise<number>;
@@ -75,9 +75,9 @@ export async function setStage(): Promise<Stage> {
     fleet,
     servers,
     callers,
-    async scenario(name, rounds, act, lanes = 8) {
+    async scenario(name, rounds, act, { lanes = 8, answerMsMax } = {}) {
       const tally = newTally();
-      const caller = new FaultCaller(() => servers.map(({ url }) => url), tally);
+      const caller = new FaultCaller(() => servers.map(({ url }) => url), tally, answerMsMax);
       let isOver = false;
       const working = Promise.all(
         Array.from({ length: lanes }, () => new Lane(caller, callers, recorder).work(() => isOver)),
