@@ -37,8 +37,10 @@ export interface ServerDeps {
   /** Where log lines go; standard output when left out. */
   logTo?: { write(line: string): void };
   drainSeconds?: number;
-  /** Past this delay of the event loop, requests are refused. */
+  /** Past this delay of the event loop, requests are refused; 0 for never. */
   eventLoopDelayMsMax?: number;
+  /** A call that takes longer is answered UNAVAILABLE. */
+  answerMsMax?: number;
 }
 
 export interface Server {
@@ -105,7 +107,7 @@ export async function createServer(deps: ServerDeps): Promise<Server> {
   app.route({
     method: 'POST',
     url: '/graphql',
-    handlerTimeout: limits.answerMsMax,
+    handlerTimeout: deps.answerMsMax ?? limits.answerMsMax,
     // Before the body is read: a bad token costs nothing more.
     onRequest: async (request) => {
       // Nor does the time of an answer tell whether a token was new.
