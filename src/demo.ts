@@ -108,9 +108,6 @@ const applications: DemoApplication[] = [
   },
 ];
 
-/** Where the development tokens that are bound are bound to. */
-export const demo = { places: { application: 'harbor', tenant: 'cedar', user: 'ada' } };
-
 /** Fills an empty database with the demo, by the same services that serve the API. May be repeated. */
 export async function fillDemo(given: Pick<ContextDeps, 'database' | 'service'>): Promise<void> {
   const deps = { ...given, policies: new PolicySnapshot() };

@@ -1,7 +1,6 @@
-import { developmentRoles } from './caller/roles.ts';
+import { demoPlaces, developmentRoles } from './caller/roles.ts';
 import { EmbeddedPostgresError } from './db/embedded-error.ts';
 import { SchemaMismatch } from './db/migrate.ts';
-import { demo } from './demo.ts';
 import { EnvError } from './env.ts';
 import { isDatabaseUnavailable } from './shared/errors.ts';
 import type { Running } from './start.ts';
@@ -42,7 +41,7 @@ export async function printWelcome({ url, development }: Running): Promise<void>
       '',
       'Bearer tokens of the development issuer, valid for 24 h (npm run token -- --help makes others):',
     );
-    for (const [name, { description, claims }] of Object.entries(developmentRoles(demo.places))) {
+    for (const [name, { description, claims }] of Object.entries(developmentRoles(demoPlaces))) {
       lines.push('', `${name}: ${description}`, await development.mint(claims));
     }
   }

@@ -51,6 +51,8 @@ function typeGraphQlSchema(): GraphQLSchema {
     directives: [...specifiedDirectives],
     // Inputs are checked by the services, which answer InvalidInput rather than throw.
     validate: false,
+    // Its check is a run of the whole introspection query at every start; Apollo Server validates what is served.
+    skipCheck: true,
   });
   // type-graphql has no place for these two.
   describe(
@@ -66,8 +68,10 @@ function describe(type: GraphQLObjectType | null | undefined, description: strin
 }
 
 /** The subgraph's SDL, as committed in schema/schema.graphql. */
-export function printSdl(): string {
-  const sdl = printSchemaWithDirectives(typeGraphQlSchema()).replace(/^schema \{[^}]*\}\s*/, '');
+export const printSdl = (): string => sdlOf(typeGraphQlSchema());
+
+function sdlOf(schema: GraphQLSchema): string {
+  const sdl = printSchemaWithDirectives(schema).replace(/^schema \{[^}]*\}\s*/, '');
   return `${federationLink}\n\n${sdl.trim()}\n`;
 }
 
@@ -75,11 +79,12 @@ const references = { ...tenancyReferences, ...userReferences };
 
 /** The Federation 2 subgraph, before anything guards it. */
 export function subgraphSchema(): GraphQLSchema {
-  const resolvers: GraphQLResolverMap = createResolversMap(typeGraphQlSchema()) as GraphQLResolverMap;
+  const declared = typeGraphQlSchema();
+  const resolvers: GraphQLResolverMap = createResolversMap(declared) as GraphQLResolverMap;
   for (const [type, reference] of Object.entries(references)) {
     resolvers[type] = { ...(resolvers[type] as object), ...reference };
   }
-  const schema = buildSubgraphSchema([{ typeDefs: parse(printSdl()), resolvers }]);
+  const schema = buildSubgraphSchema([{ typeDefs: parse(sdlOf(declared)), resolvers }]);
   const entities = schema.getQueryType()?.getFields()['_entities'];
   if (entities) entities.resolve = checkingRepresentations(entities.resolve ?? defaultFieldResolver);
   return schema;

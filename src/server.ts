@@ -43,8 +43,10 @@ export interface ServerDeps {
   /** Where log lines go; standard output when left out. */
   logTo?: { write(line: string): void };
   drainSeconds?: number;
-  /** Past this delay of the event loop, requests are refused. */
+  /** Past this delay of the event loop, requests are refused; 0 for never. */
   eventLoopDelayMsMax?: number;
+  /** A call that takes longer is answered UNAVAILABLE. */
+  answerMsMax?: number;
 }
 
 export interface Server {
@@ -113,7 +115,7 @@ export async function createServer(deps: ServerDeps): Promise<Server> {
     url: '/graphql',
     // Before the body is read: a bad token costs nothing more.
     onRequest: async (request, reply) => {
-      answerInTime(reply);
+      answerInTime(reply, deps.answerMsMax ?? limits.answerMsMax);
       // Nor does the time of an answer tell whether a token was new.
       request.receivedAt = performance.now();
       request.caller = await deps.authenticate(request.headers.authorization);
@@ -177,10 +179,10 @@ function requestIdOf({ headers }: { headers: Record<string, string | string[] | 
  * Fastify's own handlerTimeout makes, and aborts, a signal for each request that nobody listens to; that
  * takes a twentieth of a request's time.
  */
-function answerInTime(reply: FastifyReply): void {
+function answerInTime(reply: FastifyReply, msMax: number): void {
   const timer = setTimeout(() => {
-    if (!reply.sent) reply.send(new errorCodes.FST_ERR_HANDLER_TIMEOUT(String(limits.answerMsMax)));
-  }, limits.answerMsMax);
+    if (!reply.sent) reply.send(new errorCodes.FST_ERR_HANDLER_TIMEOUT(String(msMax)));
+  }, msMax);
   reply.raw.once('close', () => clearTimeout(timer));
 }
 

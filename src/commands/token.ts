@@ -2,14 +2,13 @@ import 'reflect-metadata';
 import { parseArgs } from 'node:util';
 import { scopes } from '../caller/caller.ts';
 import { type DevelopmentIssuer, developmentIssuer, type TokenClaims } from '../caller/development-issuer.ts';
-import { developmentRoles } from '../caller/roles.ts';
-import { demo } from '../demo.ts';
+import { demoPlaces, developmentRoles } from '../caller/roles.ts';
 import { developmentFolder, readBearerKey } from '../development.ts';
 import { type Env, EnvError, readSomeEnv } from '../env.ts';
 import { systemClock } from '../shared/clock.ts';
 import { bearerAgeHoursMax } from '../shared/limits.ts';
 
-const roles = new Map(Object.entries(developmentRoles(demo.places)));
+const roles = new Map(Object.entries(developmentRoles(demoPlaces)));
 
 const help = `Prints a bearer token of the development issuer (the key in ${developmentFolder}/).
 

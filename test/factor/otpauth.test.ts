@@ -40,9 +40,14 @@ function scanned(qrCode: string): string | undefined {
   const [type, base64] = qrCode.split(',') as [string, string];
   expect(type).toBe('data:image/svg+xml;base64');
   const svg = Buffer.from(base64, 'base64').toString('utf8');
-  // Four pixels for each module of the largest code (177, and a margin on both sides).
-  const image = new Resvg(svg, { fitTo: { mode: 'width', value: 740 }, background: 'white' }).render();
-  return jsQr(new Uint8ClampedArray(image.pixels), image.width, image.height)?.data;
+  // Eight pixels for each module: the drawing's unit.
+  const modules = Number(/ viewBox="0 0 (\d+) \1"/.exec(svg)?.[1]);
+  const image = new Resvg(svg, {
+    fitTo: { mode: 'width', value: 8 * modules },
+    background: 'white',
+  }).render();
+  const pixels = new Uint8ClampedArray(image.pixels);
+  return jsQr(pixels, image.width, image.height, { inversionAttempts: 'dontInvert' })?.data;
 }
 
 const secret = 'GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ';
