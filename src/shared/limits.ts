@@ -25,6 +25,8 @@ export const bulkTenantsMax = 1_000;
 export const representationsMax = 200;
 /** Bytes of a request body. */
 export const bodyBytesMax = 100 * 1024;
+/** Of all headers together: Node's own default, said so that it stays. */
+export const headerBytesMax = 16 * 1024;
 /** Lexer tokens of a document; a full introspection query has about 200, 200 representations 1,600. */
 export const tokensMax = 2_000;
 /** Selection depth; the deepest operation of the contract's clients is 9, introspection's is 15. */
@@ -64,8 +66,6 @@ export const idleInTransactionTimeoutMs = 3_000;
 export const requestTimeoutMs = 10_000;
 /** From the first byte of a request to the end of its headers; then 408. */
 export const headersTimeoutMs = 5_000;
-/** Node's own default, said so that it stays; beyond it, 431. */
-export const headerBytesMax = 16 * 1024;
 /** How often Node looks for requests that are late; its default is 30 s. */
 export const timeoutCheckMs = 1_000;
 /** Longer than the 60 s after which common proxies drop an idle connection: they must be the first to. */
