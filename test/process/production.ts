@@ -8,7 +8,7 @@ import { keySet, startKeyServer } from '../caller/key-server.ts';
 import { goodClaims, makeKey, signed } from '../caller/tokens.ts';
 import { audience, issuer, TestClock } from '../setup/harness.ts';
 import { newDatabase } from './databases.ts';
-import { newFolder, startProcess } from './servers.ts';
+import { newFolder, type ServerOptions, startProcess } from './servers.ts';
 
 /** A server in production mode: the built one, a process of its own, on a database of its own. */
 export interface ProductionServer {
@@ -22,8 +22,14 @@ export interface ProductionServer {
   stop(): Promise<void>;
 }
 
-/** @param more settings beside those that production asks for, or instead of them */
-export async function startProduction(more: Record<string, string> = {}): Promise<ProductionServer> {
+/**
+ * @param more settings beside those that production asks for, or instead of them
+ * @param program instead of the built server in a folder of its own
+ */
+export async function startProduction(
+  more: Record<string, string> = {},
+  program: Partial<Pick<ServerOptions, 'folder' | 'command'>> = {},
+): Promise<ProductionServer> {
   const databaseUrl = await newDatabase();
   await migrate(databaseUrl, databaseSchema);
   const key = await makeKey();
@@ -31,6 +37,7 @@ export async function startProduction(more: Record<string, string> = {}): Promis
   const { privateKey } = await generateKeyPair('ES256', { extractable: true });
   const server = startProcess({
     folder: await newFolder('production'),
+    ...program,
     env: {
       NODE_ENV: 'production',
       DATABASE_URL: inRole(databaseUrl, serverRole),
