@@ -2,14 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fastifyApolloHandler } from '@as-integrations/fastify';
 import cors from '@fastify/cors';
 import helmet from '@fastify/helmet';
-import underPressure from '@fastify/under-pressure';
-import Fastify, {
-  errorCodes,
-  type FastifyBaseLogger,
-  type FastifyInstance,
-  type FastifyReply,
-  type FastifyRequest,
-} from 'fastify';
+import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyRequest } from 'fastify';
 import type { Registry } from 'prom-client';
 import type { Authenticate } from './caller/bearer.ts';
 import type { Caller } from './caller/caller.ts';
@@ -19,14 +12,14 @@ import type { Database } from './db/connection.ts';
 import { createApollo } from './http/apollo.ts';
 import { addErrorAnswers, answerBadAddress, answerBadHttp } from './http/error-answers.ts';
 import { createMetrics } from './http/metrics.ts';
+import { addLoadShedding, answerInTime, fairTurns, type Overload } from './http/overload.ts';
 import { databaseReadiness } from './http/readiness.ts';
 import { createSchema } from './schema.ts';
-import { unavailable } from './shared/errors.ts';
 import * as limits from './shared/limits.ts';
 import { startPolicyFeed } from './tenancy/policy-feed.ts';
 import { PolicySnapshot } from './tenancy/policy-snapshot.ts';
 
-export interface ServerDeps {
+export interface ServerDeps extends Overload {
   host: string;
   /** 0 takes any free port. */
   port: number;
@@ -43,10 +36,6 @@ export interface ServerDeps {
   /** Where log lines go; standard output when left out. */
   logTo?: { write(line: string): void };
   drainSeconds?: number;
-  /** Past this delay of the event loop, requests are refused; 0 for never. */
-  eventLoopDelayMsMax?: number;
-  /** A call that takes longer is answered UNAVAILABLE. */
-  answerMsMax?: number;
 }
 
 export interface Server {
@@ -71,7 +60,12 @@ export async function createServer(deps: ServerDeps): Promise<Server> {
   const app = Fastify({
     bodyLimit: limits.bodyBytesMax,
     requestTimeout: limits.requestTimeoutMs,
-    keepAliveTimeout: 65_000,
+    keepAliveTimeout: limits.keepAliveMs,
+    http: {
+      headersTimeout: limits.headersTimeoutMs,
+      maxHeaderSize: limits.headerBytesMax,
+      connectionsCheckingInterval: limits.timeoutCheckMs,
+    },
     forceCloseConnections: 'idle',
     return503OnClosing: false,
     frameworkErrors: answerBadAddress,
@@ -107,19 +101,21 @@ export async function createServer(deps: ServerDeps): Promise<Server> {
 
   addErrorAnswers(app);
   await addHeaders(app, deps, state);
-  await addLoadShedding(app, deps.eventLoopDelayMsMax ?? limits.eventLoopDelayMsMax);
+  await addLoadShedding(app, metrics, deps);
   app.decorateRequest('caller', null);
   app.decorateRequest('receivedAt', 0);
+  app.decorateRequest('place', null);
   app.route({
     method: 'POST',
     url: '/graphql',
     // Before the body is read: a bad token costs nothing more.
     onRequest: async (request, reply) => {
-      answerInTime(reply, deps.answerMsMax ?? limits.answerMsMax);
+      answerInTime(reply, metrics, deps);
       // Nor does the time of an answer tell whether a token was new.
       request.receivedAt = performance.now();
       request.caller = await deps.authenticate(request.headers.authorization);
     },
+    ...fairTurns(metrics, deps),
     handler: fastifyApolloHandler(apollo, {
       context: async (request) =>
         createContext(
@@ -175,17 +171,6 @@ function requestIdOf({ headers }: { headers: Record<string, string | string[] | 
   return typeof given === 'string' && /^[\w.-]{1,64}$/.test(given) ? given : crypto.randomUUID();
 }
 
-/**
- * Fastify's own handlerTimeout makes, and aborts, a signal for each request that nobody listens to; that
- * takes a twentieth of a request's time.
- */
-function answerInTime(reply: FastifyReply, msMax: number): void {
-  const timer = setTimeout(() => {
-    if (!reply.sent) reply.send(new errorCodes.FST_ERR_HANDLER_TIMEOUT(String(msMax)));
-  }, msMax);
-  reply.raw.once('close', () => clearTimeout(timer));
-}
-
 async function addHeaders(
   app: FastifyInstance,
   { corsOrigins }: ServerDeps,
@@ -208,19 +193,6 @@ async function addHeaders(
     reply.header('cache-control', 'no-store');
     reply.header('x-request-id', request.id);
     if (state.draining) reply.header('connection', 'close');
-  });
-}
-
-/** Answers 503 rather than queue without end; health and metrics stay true. */
-async function addLoadShedding(app: FastifyInstance, maxEventLoopDelay: number): Promise<void> {
-  await app.register(underPressure, {
-    maxEventLoopDelay,
-    retryAfter: limits.retryAfterSeconds,
-    pressureHandler: async (request, reply) => {
-      if (!request.url.startsWith('/graphql')) return;
-      reply.header('retry-after', limits.retryAfterSeconds);
-      throw unavailable();
-    },
   });
 }
 

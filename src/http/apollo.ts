@@ -8,7 +8,7 @@ import { type GraphQLSchema, MaxIntrospectionDepthRule } from 'graphql';
 import type { RequestContext } from '../caller/context.ts';
 import { assertMayReadSchema } from '../permissions.ts';
 import { type ErrorCode, errorStatus } from '../shared/errors.ts';
-import { tokensMax } from '../shared/limits.ts';
+import { retryAfterSeconds, tokensMax } from '../shared/limits.ts';
 import { createExecutor } from './executor.ts';
 import { logError, maskError } from './format-error.ts';
 import type { Metrics } from './metrics.ts';
@@ -108,6 +108,8 @@ const answerPlugin = (metrics: Metrics): ApolloServerPlugin<RequestContext> => (
             singleResult.errors.map((error) => error.extensions?.['code'] as ErrorCode),
           );
           if (status === errorStatus.UNAUTHENTICATED) response.http.headers.set('www-authenticate', 'Bearer');
+          if (status === errorStatus.UNAVAILABLE)
+            response.http.headers.set('retry-after', String(retryAfterSeconds));
           response.http.status = status;
         }
         metrics.operation(operationName, response.http.status ?? 200, (performance.now() - startedAt) / 1000);

@@ -7,7 +7,7 @@ import {
   isDatabaseUnavailable,
   unavailable,
 } from '../shared/errors.ts';
-import { bodyBytesMax } from '../shared/limits.ts';
+import { bodyBytesMax, retryAfterSeconds } from '../shared/limits.ts';
 import { loggable } from './format-error.ts';
 
 declare module 'fastify' {
@@ -89,5 +89,6 @@ export function addErrorAnswers(app: FastifyInstance): void {
 }
 
 function answer(reply: FastifyReply, code: ErrorCode, message: string): FastifyReply {
+  if (code === 'UNAVAILABLE') reply.header('retry-after', retryAfterSeconds);
   return reply.code(errorStatus[code]).send({ errors: [{ message, extensions: { code } }] });
 }

@@ -7,6 +7,10 @@ export interface Metrics {
   /** @param seconds from the arrival of the request to its answer */
   operation(name: string | null | undefined, status: number, seconds: number): void;
   batch(loader: string, size: number): void;
+  /** Told of each call that was refused for want of capacity. */
+  shed(reason: 'event_loop' | 'queue_full' | 'late'): void;
+  /** The calls that are worked on and those that wait. */
+  watchQueue(queue: { readonly running: number; readonly waiting: number }): void;
 }
 
 /** Clients choose operation names; past this many, the rest is counted together. */
@@ -66,6 +70,14 @@ export function createMetrics(
     },
   });
 
+  const shed = new Counter({
+    name: 'cufflink_requests_shed_total',
+    help: 'GraphQL requests refused with 503 for want of capacity: the event loop was late, too many of one boundary were waiting, or the answer was late.',
+    labelNames: ['reason'],
+    registers: [registry],
+  });
+  for (const reason of ['event_loop', 'queue_full', 'late']) shed.inc({ reason }, 0);
+
   const names = new Set<string>();
   function label(name: string | null | undefined): string {
     if (!name) return '(anonymous)';
@@ -83,5 +95,18 @@ export function createMetrics(
       durations.observe({ operation }, seconds);
     },
     batch: (loader, size) => batches.observe({ loader }, size),
+    shed: (reason) => shed.inc({ reason }),
+    watchQueue(queue) {
+      new Gauge({
+        name: 'cufflink_requests_in_progress',
+        help: 'GraphQL requests that are worked on, and those that wait for their turn.',
+        labelNames: ['state'],
+        registers: [registry],
+        collect() {
+          this.set({ state: 'running' }, queue.running);
+          this.set({ state: 'waiting' }, queue.waiting);
+        },
+      });
+    },
   };
 }

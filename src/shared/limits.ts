@@ -25,6 +25,8 @@ export const bulkTenantsMax = 1_000;
 export const representationsMax = 200;
 /** Bytes of a request body. */
 export const bodyBytesMax = 100 * 1024;
+/** Of all headers together: Node's own default, said so that it stays. */
+export const headerBytesMax = 16 * 1024;
 /** Lexer tokens of a document; a full introspection query has about 200, 200 representations 1,600. */
 export const tokensMax = 2_000;
 /** Selection depth; the deepest operation of the contract's clients is 9, introspection's is 15. */
@@ -60,7 +62,14 @@ export const statementTimeoutMs = 2_000;
 /** The client's own limit, for a server that does not answer at all. */
 export const queryTimeoutMs = 2_500;
 export const idleInTransactionTimeoutMs = 3_000;
+/** From the first byte of a request to its last; then 408. */
 export const requestTimeoutMs = 10_000;
+/** From the first byte of a request to the end of its headers; then 408. */
+export const headersTimeoutMs = 5_000;
+/** How often Node looks for requests that are late; its default is 30 s. */
+export const timeoutCheckMs = 1_000;
+/** Longer than the 60 s after which common proxies drop an idle connection: they must be the first to. */
+export const keepAliveMs = 65_000;
 /** From a request's head to its answer; then UNAVAILABLE. Statements end by themselves at about the same time. */
 export const answerMsMax = 2_800;
 /** A database that takes longer to say `select 1` is no ready one. */
@@ -111,6 +120,10 @@ export const stopSecondsMax = 9;
 /** Past this delay of the event loop, requests are refused rather than queued. */
 export const eventLoopDelayMsMax = 1_000;
 export const retryAfterSeconds = 2;
+/** Calls that a server works on at once: more than it has connections, since many need none. */
+export const callsRunningMax = 64;
+/** Calls of one boundary that may wait for their turn; they do for at most `answerMsMax`. */
+export const callsWaitingMax = 1_000;
 
 // --- TOTP [RFC 6238 section 4 and 5.2; what every authenticator app supports] -------------------
 export const totpSecretBytes = 20;

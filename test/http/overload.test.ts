@@ -1,0 +1,154 @@
+import { request } from 'node:http';
+import { connect } from 'node:net';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import type { PoolClient } from 'pg';
+import { databaseSchema } from '../../src/database-schema.ts';
+import { type Database, openDatabase } from '../../src/db/connection.ts';
+import { headersTimeoutMs, timeoutCheckMs } from '../../src/shared/limits.ts';
+import { untilTrue } from '../process/servers.ts';
+import {
+  databaseUrl,
+  startTestServer,
+  type TestCaller,
+  type TestServer,
+  uniqueId,
+} from '../setup/harness.ts';
+import { codesOf, post, send } from './send.ts';
+
+const callsRunningMax = 2;
+const callsWaitingMax = 20;
+const query = '{ tenant(id: "x") { id } }';
+
+let database: Database;
+let server: TestServer;
+
+beforeAll(async () => {
+  database = await openDatabase({
+    url: databaseUrl(),
+    schema: databaseSchema,
+    poolConnectionsMax: 1,
+    unlimited: true,
+  });
+  server = await startTestServer({ database, policySnapshot: false, callsRunningMax, callsWaitingMax });
+});
+afterAll(async () => {
+  await server.stop();
+  await database.close();
+});
+
+/** A caller of a tenant of its own; that there is none such does not matter to a read. */
+const tenantsCaller = (): Promise<TestCaller> =>
+  server.caller({ applicationId: uniqueId('app'), tenantId: uniqueId('tenant') });
+
+const metric = async (line: string): Promise<number> => {
+  const { text } = await send(server, '/metrics');
+  const found = text.split('\n').find((each) => each.startsWith(`${line} `));
+  return Number(found?.slice(line.length + 1));
+};
+const running = () => metric('cufflink_requests_in_progress{state="running"}');
+const waiting = () => metric('cufflink_requests_in_progress{state="waiting"}');
+
+describe('REL-6: while every call waits for the database', () => {
+  let busy: PoolClient;
+  beforeEach(async () => {
+    busy = await database.pool.connect();
+  });
+  afterEach(async () => {
+    await untilTrue(async () => (await waiting()) === 0);
+  });
+
+  test('REL-6: a noisy tenant waits for itself: the call of another, which came last, is among the first that are answered', async () => {
+    const [noisy, quiet] = await Promise.all([tenantsCaller(), tenantsCaller()]);
+    const answered: string[] = [];
+    const ask = async (caller: TestCaller, name: string) => {
+      const { status } = await caller.call(query);
+      answered.push(`${name} ${status}`);
+    };
+    const noise = Array.from({ length: callsRunningMax + callsWaitingMax }, () => ask(noisy, 'noisy'));
+    await untilTrue(async () => (await waiting()) === callsWaitingMax);
+    const last = ask(quiet, 'quiet');
+    await untilTrue(async () => (await waiting()) === callsWaitingMax + 1);
+    busy.release();
+    await Promise.all([...noise, last]);
+    expect(answered).toHaveLength(callsRunningMax + callsWaitingMax + 1);
+    expect(answered.slice(0, 2 * callsRunningMax + 1)).toContain('quiet 200');
+    expect(new Set(answered)).toEqual(new Set(['noisy 200', 'quiet 200']));
+  });
+
+  test('REL-6: of a tenant that has too many waiting the rest is shed, with 503 and Retry-After, and health stays true', async () => {
+    const [noisy, quiet] = await Promise.all([tenantsCaller(), tenantsCaller()]);
+    const before = await metric('cufflink_requests_shed_total{reason="queue_full"}');
+    const noise = Array.from({ length: callsRunningMax + callsWaitingMax }, () => noisy.call(query));
+    await untilTrue(async () => (await waiting()) === callsWaitingMax);
+    const shed = await noisy.call(query);
+    expect(shed).toMatchObject({ status: 503, data: null });
+    expect(codesOf(shed)).toEqual(['UNAVAILABLE']);
+    expect(shed.headers.get('retry-after')).toBe('2');
+    const others = [quiet.call(query), server.callerWith(null).call('{ __typename }')];
+    for (const path of ['/health/live', '/health/ready', '/.well-known/jwks.json']) {
+      expect((await send(server, path)).status).toBe(200);
+    }
+    busy.release();
+    for (const { status } of await Promise.all([...noise, ...others])) expect(status).toBe(200);
+    expect(await metric('cufflink_requests_shed_total{reason="queue_full"}')).toBe(before + 1);
+    expect(server.logs()).toMatch(/20 calls of \[[^\]]*tenant-[^\]]*\] wait already/);
+  });
+
+  test('REL-6: who goes away, while waiting or being served, leaves no place taken', async () => {
+    const { token } = await tenantsCaller();
+    const gone = new AbortController();
+    const call = () =>
+      fetch(`${server.url}/graphql`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', authorization: `Bearer ${token}` },
+        body: JSON.stringify({ query }),
+        signal: gone.signal,
+      });
+    const calls = Promise.allSettled(Array.from({ length: callsRunningMax + 1 }, call));
+    await untilTrue(async () => (await waiting()) === 1);
+    gone.abort();
+    expect((await calls).map(({ status }) => status)).toEqual(['rejected', 'rejected', 'rejected']);
+    await untilTrue(async () => (await waiting()) === 0);
+    expect(await running()).toBe(callsRunningMax);
+    busy.release();
+    await untilTrue(async () => (await running()) === 0);
+  });
+});
+
+test('REL-6: bodies that come slowly keep nobody waiting', async () => {
+  const slow = Array.from({ length: 2 * callsRunningMax }, () => {
+    const sending = request(`${server.url}/graphql`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', 'content-length': '100' },
+    });
+    sending.on('error', () => {});
+    sending.write('{');
+    return sending;
+  });
+  expect((await post(server, { query: '{ __typename }' })).status).toBe(200);
+  for (const sending of slow) sending.destroy();
+});
+
+test('REL-6: headers that do not end are answered with 408, in time', async () => {
+  const startedAt = performance.now();
+  const answer = await new Promise<string>((resolve, reject) => {
+    const socket = connect(Number(new URL(server.url).port), '127.0.0.1', () =>
+      socket.write('POST /graphql HTTP/1.1\r\nhost: x\r\n'),
+    );
+    let text = '';
+    socket.on('data', (data) => {
+      text += data;
+    });
+    socket.on('close', () => resolve(text));
+    socket.on('error', reject);
+  });
+  expect(answer).toContain('HTTP/1.1 408 Request Timeout');
+  expect(performance.now() - startedAt).toBeLessThan(headersTimeoutMs + 3 * timeoutCheckMs);
+});
+
+test('what a proxy, or anybody, says of a client is not believed', async () => {
+  const forwarded = { 'x-forwarded-for': '203.0.113.9', forwarded: 'for=203.0.113.9' };
+  expect((await post(server, { query: '{ __typename }' }, forwarded)).status).toBe(200);
+  expect(server.logs()).toContain('"ip":"127.0.0.1"');
+  expect(server.logs()).not.toContain('203.0.113.9');
+});
