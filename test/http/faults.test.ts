@@ -3,6 +3,7 @@ import { GraphQLError } from 'graphql';
 import { databaseSchema } from '../../src/database-schema.ts';
 import { openDatabase } from '../../src/db/connection.ts';
 import { logError, maskError } from '../../src/http/format-error.ts';
+import { answerMsMax } from '../../src/shared/limits.ts';
 import { databaseUrl, startTestServer, type TestServer, uniqueId } from '../setup/harness.ts';
 import { type WiredDatabase, wiredDatabase } from './proxy.ts';
 import { codesOf, post, type Reply, send } from './send.ts';
@@ -199,7 +200,7 @@ describe('a pool without a free connection', () => {
 
 describe('a call that takes too long', () => {
   test('REL-2: is answered with UNAVAILABLE within 3 s, whatever it waits for', async () => {
-    const hanging = await startTestServer({ authenticate: () => new Promise(() => {}) });
+    const hanging = await startTestServer({ authenticate: () => new Promise(() => {}), answerMsMax });
     const reply = await post(hanging, { query: '{ __typename }' });
     expect(reply.status).toBe(503);
     expect(codesOf(reply)).toEqual(['UNAVAILABLE']);
