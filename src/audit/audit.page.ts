@@ -1,6 +1,7 @@
 import { callerOf, type RequestContext } from '../caller/context.ts';
 import { rowsOf, sql, toDate } from '../db/sql.ts';
 import { momentAndIds, type PageArgs, type PageOf, toPage } from '../shared/connection.ts';
+import { isId, isPrintable, isUserId } from '../shared/text.ts';
 import type { AuditEvent, AuditFilter } from './audit.type.ts';
 
 /** A page of an application's record inside the caller's boundary, newest first. */
@@ -12,6 +13,7 @@ export async function auditPage(
 ): Promise<PageOf<AuditEvent>> {
   const caller = callerOf(context);
   const [afterAt, afterId] = after === null ? [null, null] : momentAndIds<[string]>(after);
+  if (!isPossible(applicationId, filter)) return toPage<AuditEvent>([], first, () => []);
   const rows = await rowsOf(
     context.em,
     sql<Omit<AuditEvent, 'at'> & { at: string }>`
@@ -29,3 +31,10 @@ export async function auditPage(
   const events = rows.map((row) => ({ ...row, at: toDate(row.at) }));
   return toPage(events, first, ({ at, id }) => [at.toISOString(), id]);
 }
+
+/** What cannot be an id or an action names nothing, and the database would not take every text. */
+const isPossible = (applicationId: string, { tenantId, userId, action }: AuditFilter): boolean =>
+  isId(applicationId) &&
+  (tenantId == null || isId(tenantId)) &&
+  (userId == null || isUserId(userId)) &&
+  (action == null || isPrintable(action));

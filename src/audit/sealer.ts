@@ -26,13 +26,23 @@ export interface Chain {
  */
 export type OnSealed = (sealed: RawBuilder<unknown>, seal: RawBuilder<unknown>) => Statements;
 
-/** Seals all that is queued. @returns how many events were sealed */
-export async function sealAll(database: Database, clock: Clock, onSealed?: OnSealed): Promise<number> {
+/**
+ * Seals all that is queued.
+ * @param isStopped asked between seals: while others write, there may be no end of what is queued
+ * @returns how many events were sealed
+ */
+export async function sealAll(
+  database: Database,
+  clock: Clock,
+  onSealed?: OnSealed,
+  isStopped: () => boolean = () => false,
+): Promise<number> {
   let sealed = 0;
   for (;;) {
-    const count = await sealChains(database, clock, await unsealedChains(database.fork()), onSealed);
-    if (count === 0) return sealed;
+    const chains = await unsealedChains(database.fork());
+    const count = await sealChains(database, clock, chains, onSealed, isStopped);
     sealed += count;
+    if (count === 0 || isStopped()) return sealed;
   }
 }
 
@@ -41,16 +51,22 @@ async function sealChains(
   database: Database,
   clock: Clock,
   chains: readonly Chain[],
-  onSealed?: OnSealed,
+  onSealed: OnSealed | undefined,
+  isStopped: () => boolean,
 ): Promise<number> {
-  const left = chains.values();
+  const queue = [...chains];
+  let count = 0;
   const work = async () => {
-    let count = 0;
-    for (const chain of left) count += await sealChain(database.fork(), clock, chain, onSealed);
-    return count;
+    for (let chain = queue.shift(); chain && !isStopped(); chain = queue.shift()) {
+      const sealed = await sealChain(database.fork(), clock, chain, onSealed);
+      count += sealed;
+    }
   };
-  const counts = await Promise.all(Array.from({ length: sealChainsMax }, work));
-  return counts.reduce((sum, one) => sum + one, 0);
+  // Where one fails, the others end before that is told: nothing is at work that nobody waits for.
+  const works = await Promise.allSettled(Array.from({ length: sealChainsMax }, work));
+  const failed = works.find(({ status }) => status === 'rejected') as PromiseRejectedResult | undefined;
+  if (failed) throw failed.reason;
+  return count;
 }
 
 /** The chains that have waited longest, from anywhere among them on: several servers shall not all begin with the same. */
@@ -145,7 +161,7 @@ export function startSealer(
   const next = () => {
     if (stopped) return;
     timer = setTimeout(() => {
-      running = sealAll(database, clock, onSealed)
+      running = sealAll(database, clock, onSealed, () => stopped)
         .catch((error: Error) =>
           log.warn({ type: error.name }, 'sealing the record failed; it is tried again'),
         )

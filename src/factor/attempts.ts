@@ -24,7 +24,7 @@ export interface Attempt {
 }
 
 /** Why an attempt was refused whatever its code, as the record tells it. */
-export type RefusedFor = 'waiting' | 'disabled' | 'gone' | 'step over';
+export type RefusedFor = 'waiting' | 'disabled' | 'gone' | 'step over' | 'not allowed';
 
 export interface UserPlace {
   tenantId: string;

@@ -118,7 +118,8 @@ function decodeCursor(cursor: string, keyLength: number): string[] {
  */
 export function momentAndIds<Ids extends string[]>([at = '', ...ids]: readonly string[]): [Date, ...Ids] {
   const moment = new Date(at);
-  if (Number.isNaN(moment.getTime()) || !ids.every(isUuid)) throw badCursor();
+  // Years before Christ, or past 9999, are moments to us and perhaps none to the database.
+  if (!/^\d{4}-/.test(at) || Number.isNaN(moment.getTime()) || !ids.every(isUuid)) throw badCursor();
   return [moment, ...(ids as Ids)];
 }
 

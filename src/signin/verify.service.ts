@@ -14,7 +14,7 @@ import { refused } from '../factor/refusal.ts';
 import type { PendingFactor, StoredFactor } from '../factor/rows.ts';
 import { totp } from '../factor/totp.ts';
 import { effectivePolicy } from '../policy/effective-policy.ts';
-import { tryCode } from '../user/code-check.ts';
+import { refusalEvent, tryCode } from '../user/code-check.ts';
 import type { StoredUser } from '../user/subject.ts';
 import { factorView } from '../user/user-view.ts';
 import { newRecoveryCode, putRecoveryCode } from './recovery-code-issue.ts';
@@ -43,11 +43,11 @@ export async function verifyTotp(
 ): Promise<Verified> {
   const session = await openSession(context, mfaToken);
   if (!('subject' in session)) return session;
-  if (!totp.isAllowedBy(effectivePolicy(session.subject.tenant))) return new FactorNotAllowed();
+  if (!totp.isAllowedBy(effectivePolicy(session.subject.tenant))) return notAllowed(context, session, totp);
   const begun = pendingOf(session, totp);
   // What a recovery code allowed to begin is not confirmed once such codes are not accepted.
   if (begun?.replaces != null && session.step?.satisfiedBy === recoveryCode.amr && !isRecovered(session)) {
-    return new FactorNotAllowed();
+    return notAllowed(context, session, totp);
   }
   return begun ? confirm(context, session, begun, code) : challenge(context, session, totp, code);
 }
@@ -60,8 +60,20 @@ export async function verifyRecoveryCode(
   const session = await openStep(context, mfaToken);
   if (!('subject' in session)) return session;
   if (session.step.purpose !== 'CHALLENGE') return new InvalidMfaToken();
-  if (!recoveryCode.isAllowedBy(effectivePolicy(session.subject.tenant))) return new FactorNotAllowed();
+  if (!recoveryCode.isAllowedBy(effectivePolicy(session.subject.tenant))) {
+    return notAllowed(context, session, recoveryCode);
+  }
   return challenge(context, session, recoveryCode, code);
+}
+
+/** A code that the policy keeps from being looked at is an attempt all the same. */
+async function notAllowed(
+  context: RequestContext,
+  { subject, actor }: Session,
+  kind: FactorKind,
+): Promise<FactorNotAllowed> {
+  await recordAs(context, context.em, actor, [refusalEvent(subject, kind, 'not allowed')]);
+  return new FactorNotAllowed();
 }
 
 /** What was begun by whoever confirms: in this very step, or in self-service. */
@@ -175,7 +187,11 @@ async function activate(
   const about = { applicationId: tenant.applicationId, tenantId: tenant.id, userId };
   const issued = recoveryCode.isAllowedBy(policy) ? newRecoveryCode(context, tenant.id, userId) : null;
   const events: AuditEntry[] = [
-    { ...about, action: 'auth_factor.enrolled', detail: { type: begun.type, factorId: begun.id } },
+    {
+      ...about,
+      action: 'auth_factor.enrolled',
+      detail: { type: begun.type, factorId: begun.id, ...(begun.replaces && { replaces: begun.replaces }) },
+    },
     ...(issued ? [{ ...about, action: 'recovery_code.issued' as const, detail: {} }] : []),
   ];
   const locked = sql`exists (select from locked)`;

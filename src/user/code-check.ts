@@ -135,7 +135,7 @@ async function spend<Over>(
 }
 
 /** An attempt that was refused whatever its code is an attempt all the same. */
-const refusalEvent = (
+export const refusalEvent = (
   { tenant, userId }: Subject,
   { type }: FactorKind,
   refusedFor: RefusedFor,

@@ -76,6 +76,13 @@ function statusOf(
       signal,
     });
     request.on('error', reject);
+    // A request that is destroyed already hears of no signal; it must not be waited for all the same.
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+    // Without a listener for it, Node drops the connection of a 101 and says nothing.
+    request.once('upgrade', (response, socket) => {
+      socket.destroy();
+      resolve(response.statusCode ?? 0);
+    });
     request.once('response', (response) => pass(response, () => resolve(response.statusCode ?? 0)));
     request.end(body);
   });

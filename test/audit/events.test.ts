@@ -1,8 +1,14 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { AuditEventsDocument, type AuditEventsQueryVariables } from '../generated/documents.ts';
-import { startTestServer, type TestCaller, type TestServer, uniqueId } from '../setup/harness.ts';
-import { wrongCode } from '../setup/totp.ts';
 import {
+  AuditEventsDocument,
+  type AuditEventsQueryVariables,
+  UpdateApplicationMfaPolicyDocument,
+} from '../generated/documents.ts';
+import { startTestServer, type TestCaller, type TestServer, uniqueId } from '../setup/harness.ts';
+import { codeAt, wrongCode } from '../setup/totp.ts';
+import { redeem } from '../signin/step-tools.ts';
+import {
+  beginTotp,
   type EnrolledUser,
   enrolledUser,
   type SignInWorld,
@@ -23,6 +29,8 @@ beforeAll(async () => {
   for (let n = 0; n < 30; n += 1) await startToken(world, uniqueId('user'));
 });
 afterAll(() => server.stop());
+
+const off = { totpEnabled: false, recoveryCodesEnabled: false, enrollment: 'OPTIONAL' } as const;
 
 type Asked = Omit<AuditEventsQueryVariables, 'applicationId'>;
 
@@ -106,6 +114,37 @@ describe('auditEvents', () => {
     expect(await all({ userId: guesser.id, action: 'mfa_user.locked' })).toHaveLength(1);
   });
 
+  test('LOG-2: tells of a code of a kind that the policy does not allow', async () => {
+    const own = await signInWorld(server);
+    const { id } = await enrolledUser(server, own);
+    const mfaToken = await startToken(own, id);
+    const input = { applicationId: own.applicationId, policy: off };
+    await own.admin.call(UpdateApplicationMfaPolicyDocument, { input });
+    expect(await verify(own.browser, '000000', mfaToken)).toMatchObject({ code: 'FACTOR_NOT_ALLOWED' });
+    expect(await redeem(own.browser, mfaToken, '0000-0000-0000-0000-0000')).toMatchObject({
+      code: 'FACTOR_NOT_ALLOWED',
+    });
+    const caller = await server.caller({ applicationId: own.applicationId, scopes: ['audit:read'] });
+    const filter = { userId: id, action: 'mfa_challenge.failed' };
+    const { nodes } = await page({ filter }, caller, own.applicationId);
+    expect(nodes.map(({ actor, detail }) => [actor, JSON.parse(detail)])).toEqual([
+      [id, { type: 'RECOVERY_CODE', refusedFor: 'not allowed' }],
+      [id, { type: 'TOTP', refusedFor: 'not allowed' }],
+    ]);
+  });
+
+  test('names the authenticator that a new one took the place of', async () => {
+    const { id, secret } = await enrolledUser(server, world);
+    const mfaToken = await startToken(world, id);
+    const currentCode = codeAt(secret, server.clock.now());
+    const begun = await beginTotp(world.browser, { mfaToken, currentCode });
+    await verify(world.browser, codeAt(begun.secret, server.clock.now()), mfaToken);
+    const enrolled = await all({ userId: id, action: 'auth_factor.enrolled' });
+    const [second, first] = enrolled.map(({ detail }) => JSON.parse(detail));
+    expect(first).toEqual({ type: 'TOTP', factorId: expect.any(String) });
+    expect(second).toEqual({ type: 'TOTP', factorId: begun.factor.id, replaces: first.factorId });
+  });
+
   test('TEN-2: of a foreign application are an empty page, to a tenant just its own', async () => {
     const foreign = await signInWorld(server);
     expect(await page({}, reader, foreign.applicationId)).toMatchObject({
@@ -127,6 +166,22 @@ describe('auditEvents', () => {
   });
 
   test.each([
+    ['application', { applicationId: 'a\u0000' }],
+    ['tenant', { filter: { tenantId: 'a\u0000' } }],
+    ['user', { filter: { userId: 'a\u0000' } }],
+    ['action', { filter: { action: 'mfa\u0000' } }],
+  ])(
+    'of what can name no %s are an empty page',
+    async (_what, { applicationId, ...asked }: Asked & { applicationId?: string }) => {
+      expect(await page(asked, reader, applicationId)).toMatchObject({
+        nodes: [],
+        pageInfo: { hasNextPage: false, endCursor: null },
+      });
+    },
+  );
+
+  test.each([
+    ['-271821-04-20T00:00:00.000Z', '00000000-0000-7000-8000-000000000000'],
     ['x', 'y'],
     ['2026-01-01', 'y'],
     ['', ''],

@@ -183,6 +183,7 @@ describe('a delivery that fails', () => {
     ['that is cut off', () => (receiver.answer = () => (response) => response.destroy()), 'connection reset'],
     ['that is redirected', () => (receiver.answer = () => redirect), 'status 302'],
     ['that is not wanted', () => (receiver.answer = () => 404), 'status 404'],
+    ['that is answered in another protocol', () => (receiver.answer = () => upgrade), 'status 101'],
   ])('%s tells why in a few words', async (_what, arrange, reason) => {
     const { applicationId, tenantIds } = await webhookWorld(server, receiver);
     arrange();
@@ -211,6 +212,10 @@ describe('a delivery that fails', () => {
 
 const redirect = (response: import('node:http').ServerResponse) =>
   response.writeHead(302, { location: 'http://127.0.0.1:1/' }).end();
+
+/** Node drops such a connection without an error, and the attempt was waited for without end. */
+const upgrade = (response: import('node:http').ServerResponse) =>
+  response.socket?.write('HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n');
 
 describe('an answer', () => {
   test('with a long body counts by its status', async () => {
