@@ -22,7 +22,7 @@ import { newRecoveryCode, putRecoveryCode } from './recovery-code-issue.ts';
 import { isRecovered, lockedStep, openSession, type Session, withinStep } from './session.ts';
 import type { EnrollRecoveryCodeAuthFactorInput, EnrollTotpAuthFactorInput } from './signin.input.ts';
 import { RecoveryCodeEnrollment, TotpEnrollment } from './signin.type.ts';
-import { pendingOf } from './verify.service.ts';
+import { notAllowed, pendingOf } from './verify.service.ts';
 
 type Refusal = InvalidMfaToken | FactorNotAllowed | StepUpRequired | InvalidCode | TooManyAttempts;
 
@@ -33,7 +33,8 @@ export async function enrollTotp(
 ): Promise<TotpEnrollment | Refusal> {
   const session = await openSession(context, mfaToken);
   if (!('subject' in session)) return session;
-  if (!totp.isAllowedBy(effectivePolicy(session.subject.tenant))) return new FactorNotAllowed();
+  if (!totp.isAllowedBy(effectivePolicy(session.subject.tenant)))
+    return forbidden(context, session, currentCode);
   const begun = pendingOf(session, totp);
   // A reload must not break a scan. In self-service a bearer token alone shows no secret beside an
   // active factor: whoever stole it could confirm in the user's place.
@@ -60,7 +61,7 @@ export async function enrollRecoveryCode(
   if (!('subject' in session)) return session;
   const { tenant, userId, user } = session.subject;
   const policy = effectivePolicy(tenant);
-  if (!recoveryCode.isAllowedBy(policy)) return new FactorNotAllowed();
+  if (!recoveryCode.isAllowedBy(policy)) return forbidden(context, session, currentCode);
   // It stands in for an authenticator; without one there is nothing to prove oneself with.
   if (enrolledFactor(session.subject) === undefined) return new StepUpRequired();
 
@@ -91,6 +92,14 @@ export async function enrollRecoveryCode(
   };
   return new RecoveryCodeEnrollment(factorView(factor, { ...user, recoveryFailures: 0 }, policy), code.shown);
 }
+
+/** A current code that was sent along is an attempt, though the policy kept it from being looked at. */
+const forbidden = async (
+  context: RequestContext,
+  session: Session,
+  currentCode: string | null | undefined,
+): Promise<FactorNotAllowed> =>
+  currentCode == null ? new FactorNotAllowed() : notAllowed(context, session, totp);
 
 /**
  * Carries an enrollment out once it is proven: by a code of the active factor, spent by it; by the

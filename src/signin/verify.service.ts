@@ -67,7 +67,7 @@ export async function verifyRecoveryCode(
 }
 
 /** A code that the policy keeps from being looked at is an attempt all the same. */
-async function notAllowed(
+export async function notAllowed(
   context: RequestContext,
   { subject, actor }: Session,
   kind: FactorKind,

@@ -10,6 +10,7 @@ import { redeem } from '../signin/step-tools.ts';
 import {
   beginTotp,
   type EnrolledUser,
+  enroll,
   enrolledUser,
   type SignInWorld,
   signInWorld,
@@ -124,10 +125,14 @@ describe('auditEvents', () => {
     expect(await redeem(own.browser, mfaToken, '0000-0000-0000-0000-0000')).toMatchObject({
       code: 'FACTOR_NOT_ALLOWED',
     });
+    expect(await enroll(own.browser, { mfaToken, currentCode: '000000' })).toMatchObject({
+      code: 'FACTOR_NOT_ALLOWED',
+    });
     const caller = await server.caller({ applicationId: own.applicationId, scopes: ['audit:read'] });
     const filter = { userId: id, action: 'mfa_challenge.failed' };
     const { nodes } = await page({ filter }, caller, own.applicationId);
     expect(nodes.map(({ actor, detail }) => [actor, JSON.parse(detail)])).toEqual([
+      [id, { type: 'TOTP', refusedFor: 'not allowed' }],
       [id, { type: 'RECOVERY_CODE', refusedFor: 'not allowed' }],
       [id, { type: 'TOTP', refusedFor: 'not allowed' }],
     ]);
