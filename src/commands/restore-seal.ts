@@ -68,17 +68,17 @@ async function run(isPlan: boolean, keepsRecoveryCodes: boolean): Promise<void> 
   console.log(lineOf(sealed, isPlan));
 }
 
-const lineOf = (
-  { authenticators, recoveryCodes, pendingFactors, steps, recorded }: Seal,
-  isPlan: boolean,
-): string =>
-  `${isPlan ? 'Would seal' : 'Sealed'}: ${[
+function lineOf(seal: Seal, isPlan: boolean): string {
+  const { authenticators, recoveryCodes, pendingFactors, steps, recorded } = seal;
+  const done = [
     `${counted(authenticators)} authenticators take no code of before`,
     `${counted(recoveryCodes)} recovery codes go`,
     `${counted(steps)} open MFA steps end`,
     `${counted(pendingFactors)} authenticators that were begun go`,
     `${counted(recorded)} applications have it in their record`,
-  ].join(', ')}.`;
+  ];
+  return `${isPlan ? 'Would seal' : 'Sealed'}: ${done.join(', ')}.`;
+}
 
 function isForTheReader(error: unknown): error is Error {
   const { code } = error as { code?: unknown };
