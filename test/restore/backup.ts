@@ -2,7 +2,11 @@ import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { databaseSchema } from '../../src/database-schema.ts';
 import { openDatabase } from '../../src/db/connection.ts';
-import { withClient } from '../process/databases.ts';
+import { migrate } from '../../src/db/migrate.ts';
+import { type Seal, sealRestored } from '../../src/restore/seal.ts';
+import type { Clock } from '../../src/shared/clock.ts';
+import { uuidV7Ids } from '../../src/shared/ids.ts';
+import { newDatabase, withClient } from '../process/databases.ts';
 import { newFolder, repository, runProcess } from '../process/servers.ts';
 import { databaseUrl } from '../setup/harness.ts';
 
@@ -22,6 +26,20 @@ export async function copyOf(url: string): Promise<string> {
   await withClient(databaseUrl(), (client) => client.query(`create database ${name} template ${from}`));
   names.push(name);
   return copy.href;
+}
+
+let template: Promise<string> | undefined;
+
+async function makeTemplate(): Promise<string> {
+  const url = await newDatabase();
+  await migrate(url, databaseSchema);
+  return url;
+}
+
+/** A migrated database of the test's own, for `dropCopies`; the migrations run once in a file, for `dropDatabases` at its end. */
+export async function newMigratedDatabase(): Promise<string> {
+  template ??= makeTemplate();
+  return copyOf(await template);
 }
 
 /** For afterEach. */
@@ -45,6 +63,21 @@ export const seal = (url: string, now: Date, ...args: string[]) =>
     { DATABASE_URL: url, CLOCK_OFFSET_SECONDS: String(Math.round((now.getTime() - Date.now()) / 1000)) },
     args,
   );
+
+/** The same in this process. */
+export async function sealHere(url: string, clock: Clock, keepsRecoveryCodes = false): Promise<Seal> {
+  const database = await openDatabase({
+    url,
+    schema: databaseSchema,
+    unlimited: true,
+    poolConnectionsMax: 1,
+  });
+  try {
+    return await sealRestored(database.fork(), { clock, ids: uuidV7Ids(clock), keepsRecoveryCodes });
+  } finally {
+    await database.close();
+  }
+}
 
 /** npm run audit:verify */
 export const verifyRecord = (url: string) => run('audit-verify', { DATABASE_URL: url }, []);
