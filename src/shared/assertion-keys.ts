@@ -96,5 +96,5 @@ function isOnCurve(jwk: P256PublicJwk): boolean {
 }
 
 /** The key's id: its own, else its thumbprint [RFC 7638]. */
-export const kidOf = ({ kid: given, crv, kty, x, y }: P256PublicJwk): string =>
+const kidOf = ({ kid: given, crv, kty, x, y }: P256PublicJwk): string =>
   given ?? createHash('sha256').update(JSON.stringify({ crv, kty, x, y })).digest('base64url');

@@ -19,7 +19,7 @@ export interface Key {
 
 export const newKey = (id: string): Key => ({ id, key: randomBytes(32) });
 
-export const setting = (...keys: Key[]): string =>
+const setting = (...keys: Key[]): string =>
   keys.map(({ id, key }) => `${id}:${key.toString('base64')}`).join(',');
 
 const assertionKey = generateKeyPair('ES256', { extractable: true }).then(({ privateKey }) =>
