@@ -1,5 +1,5 @@
-import { createECDH } from 'node:crypto';
 import * as z from 'zod';
+import { assertionKeys, type P256PrivateJwk, type P256PublicJwk } from './shared/assertion-keys.ts';
 
 /*
  * process.env -> typed Env, once. Every problem is reported together and no value is ever printed.
@@ -18,6 +18,8 @@ export interface Env {
   encryptionKeys?: EncryptionKey[];
   /** Private P-256 JWK that signs assertions. */
   assertionKey?: P256PrivateJwk;
+  /** Keys that are published beside it while it is replaced. */
+  publishedAssertionKeys: P256PublicJwk[];
   publicUrl?: string;
   redirectOrigins: string[];
   corsOrigins: string[];
@@ -88,40 +90,6 @@ const encryptionKeys = commaSeparated(
     error: 'must give each key an id of its own',
   });
 
-type P256PrivateJwk = z.infer<typeof p256PrivateJwk>;
-
-const p256PrivateJwk = z.object({
-  kty: z.literal('EC'),
-  crv: z.literal('P-256'),
-  x: z.string(),
-  y: z.string(),
-  d: z.string(),
-  kid: z.string().min(1).optional(),
-});
-
-const assertionKey = text.transform((value, check) => {
-  try {
-    const jwk = p256PrivateJwk.parse(JSON.parse(value));
-    if (isKeyPair(jwk)) return jwk;
-  } catch {
-    // not JSON, no such key, or d out of range: one message for all, without what was there
-  }
-  check.addIssue('must be a private P-256 key as a JWK: {"kty":"EC","crv":"P-256","x":…,"y":…,"d":…}');
-  return z.NEVER;
-});
-
-/**
- * Whether x and y are the public half of d: what we sign must verify with what we publish.
- * Importing the JWK would not tell, OpenSSL takes any d beside any point of the curve.
- * @throws when d is no private key of the curve
- */
-function isKeyPair({ x, y, d }: P256PrivateJwk): boolean {
-  const pair = createECDH('prime256v1');
-  pair.setPrivateKey(Buffer.from(d, 'base64url'));
-  const point = pair.getPublicKey(); // 04, x, y [SEC 1, 2.3.3]
-  return point.subarray(1, 33).toString('base64url') === x && point.subarray(33).toString('base64url') === y;
-}
-
 /** Digits only: coercion would read blanks as 0, and hexadecimal. */
 const wholeNumber = (pattern: RegExp, error: string) =>
   z.string().regex(pattern, { error }).transform(Number);
@@ -144,7 +112,7 @@ const shape = z.object({
   JWT_CLAIM_TENANT: text.default('tenant_id'),
   JWT_CLAIM_SCOPE: text.default('scope'),
   ENCRYPTION_KEYS: encryptionKeys.optional(),
-  ASSERTION_KEY: assertionKey.optional(),
+  ASSERTION_KEY: assertionKeys.optional(),
   PUBLIC_URL: url('http:', 'https:').optional(),
   REDIRECT_ORIGINS: commaSeparated(origin).default([]),
   CORS_ORIGINS: commaSeparated(origin).default([]),
@@ -216,7 +184,8 @@ function toEnv(settings: Settings, production: boolean): Env {
       scope: settings.JWT_CLAIM_SCOPE,
     },
     encryptionKeys: settings.ENCRYPTION_KEYS,
-    assertionKey: settings.ASSERTION_KEY,
+    assertionKey: settings.ASSERTION_KEY?.signing,
+    publishedAssertionKeys: settings.ASSERTION_KEY?.published ?? [],
     publicUrl: settings.PUBLIC_URL?.replace(/\/+$/, ''),
     redirectOrigins: settings.REDIRECT_ORIGINS,
     corsOrigins: settings.CORS_ORIGINS,

@@ -10,6 +10,8 @@ export interface ServiceSettings {
   encryptionKeys: readonly { id: string; key: Buffer }[];
   /** Private P-256 JWK. */
   assertionKey: object;
+  /** What is published beside it while it is replaced. */
+  publishedAssertionKeys?: readonly object[];
   publicUrl: string;
   redirectOrigins: readonly string[];
   /** Whether webhooks may be sent to the machine itself: not in production. */
@@ -22,7 +24,7 @@ export async function createService(settings: ServiceSettings): Promise<Service>
     clock: settings.clock,
     ids: uuidV7Ids(settings.clock),
     keyRing: new KeyRing(settings.encryptionKeys),
-    assertionKey: await SigningKey.of(settings.assertionKey),
+    assertionKey: await SigningKey.of(settings.assertionKey, settings.publishedAssertionKeys),
     publicUrl: settings.publicUrl,
     redirectOrigins: settings.redirectOrigins,
     loopbackWebhooks: settings.loopbackWebhooks ?? false,

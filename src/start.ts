@@ -52,6 +52,7 @@ export async function start(env: Env, signal: AbortSignal): Promise<Running> {
     const service = await createService({
       clock,
       ...secrets(env, keys),
+      publishedAssertionKeys: env.publishedAssertionKeys,
       publicUrl: env.publicUrl ?? `http://${env.host}:${env.port}`,
       redirectOrigins: env.redirectOrigins,
       loopbackWebhooks: !env.production,

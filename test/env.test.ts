@@ -47,6 +47,7 @@ describe('in development', () => {
       claims: { application: 'application_id', tenant: 'tenant_id', scope: 'scope' },
       encryptionKeys: undefined,
       assertionKey: undefined,
+      publishedAssertionKeys: [],
       publicUrl: undefined,
       redirectOrigins: [],
       corsOrigins: [],
@@ -178,9 +179,31 @@ describe('in production', () => {
     ['with a private half that is no base64url', { ...p256(), d: '!' }],
     ['with a private half that is no text', { ...p256(), d: 1 }],
     ['in a list', [p256()]],
-    ['in a key set', { keys: [p256()] }],
+    ['in a list of a set', [{ keys: [p256()] }]],
+    ['an empty set', { keys: [] }],
+    ['a set whose first is public', { keys: [{ ...p256(), d: undefined }, p256()] }],
+    ['a set whose second is off the curve', { keys: [p256(), { ...p256(), d: undefined, x: p256().x }] }],
+    ['a set whose second has halves that differ', { keys: [p256(), { ...p256(), d: p256().d }] }],
+    ['a set whose second is of P-384', { keys: [p256(), curve('P-384')] }],
+    ['a set with one kid for two', { keys: [p256(), p256()].map((jwk) => ({ ...jwk, kid: 'a' })) }],
   ])('an assertion key that is %s is refused', (_what, jwk) => {
     expect(named({ ...production, ASSERTION_KEY: JSON.stringify(jwk) })).toEqual(['ASSERTION_KEY']);
+  });
+
+  test('a set of assertion keys signs with its first, and keeps only the public half of the others', () => {
+    const [signing, before, after] = [p256(), p256(), { ...p256(), d: undefined }];
+    const env = readEnv({ ...production, ASSERTION_KEY: JSON.stringify({ keys: [signing, before, after] }) });
+    expect(env.assertionKey).toMatchObject({ ...signing });
+    expect(env.publishedAssertionKeys).toEqual(
+      [before, after].map(({ kty, crv, x, y }) => ({ kty, crv, x, y })),
+    );
+  });
+
+  test('one key twice in a set of assertion keys is refused', () => {
+    const key = p256();
+    expect(named({ ...production, ASSERTION_KEY: JSON.stringify({ keys: [key, key] }) })).toEqual([
+      'ASSERTION_KEY',
+    ]);
   });
 
   test.each(['PUBLIC_URL', 'JWT_JWKS_URL'] as const)('%s must be https, except on loopback', (name) => {

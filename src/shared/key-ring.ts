@@ -42,6 +42,16 @@ export class KeyRing {
     this.#first = first.id;
   }
 
+  /** The key that seals. */
+  get firstId(): string {
+    return this.#first;
+  }
+
+  /** Whether what a key sealed or digested can be opened or recognized. */
+  has(keyId: string): boolean {
+    return this.#sealing.has(keyId);
+  }
+
   /** AES-256-GCM with a fresh nonce. @param place what the secret belongs to, as additional data */
   seal(secret: Uint8Array, place: string): KeptSecret {
     const nonce = randomBytes(nonceBytes);

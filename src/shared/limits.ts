@@ -230,3 +230,14 @@ export const seedUsersMax = 10_000_000;
 export const seedPrefixCharsMax = 32;
 /** Rows of a batch, as text some megabytes. */
 export const seedBatchRows = 20_000;
+
+// --- npm run keys:rotate and restore:seal ----------------------------------------------------------
+/** Rows that are read at once; as text some hundred kilobytes. */
+export const operatorBatchRows = 500;
+/** Tenants whose rows are written at once, each by a statement of its own: that leaves servers most of the database. */
+export const keyRotationTenantsMax = 4;
+/** A row that is in use is passed over and tried again; a server holds one for seconds at most. */
+export const keyRotationPassesMax = 20;
+export const keyRotationPassMs = 500;
+/** Rows that do not open are named one by one, up to so many. */
+export const keyRotationNamedMax = 20;

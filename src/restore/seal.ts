@@ -1,0 +1,153 @@
+import type { EntityManager } from '@mikro-orm/postgresql';
+import { serverRole } from '../audit/append-only.ts';
+import { type AuditEntry, auditParts } from '../audit/audit.service.ts';
+import { countOf, inTransaction, rowOf, rowsOf, sql } from '../db/sql.ts';
+import { dropRecoveryCodes, operator } from '../keys/recovery-codes.ts';
+import type { Clock } from '../shared/clock.ts';
+import type { Ids } from '../shared/ids.ts';
+import { operatorBatchRows, totpPeriodSeconds } from '../shared/limits.ts';
+
+/*
+ * Makes a database that was restored from an older backup safe to serve from. What was used between the
+ * backup and now looks unused in it. Nobody can know what that was, so all that may have been used counts as
+ * used: time steps up to the present one, recovery codes, MFA tokens, factors that were begun.
+ *
+ * One transaction: all of it is done, or nothing.
+ */
+
+export interface Seal {
+  /** Authenticators from which no code up to now is accepted any more. */
+  authenticators: number;
+  recoveryCodes: number;
+  pendingFactors: number;
+  /** MFA tokens that were open. */
+  steps: number;
+  /** Applications in whose record the restore stands; fewer where it stood there already and nothing came after. */
+  recorded: number;
+}
+
+/** The database is not to be sealed now, or not by this user. */
+export class SealRefused extends Error {
+  override name = 'SealRefused';
+}
+
+export interface SealOptions {
+  clock: Clock;
+  ids: Ids;
+  /** No recovery code was redeemed, replaced or removed since the backup. */
+  keepsRecoveryCodes: boolean;
+}
+
+/**
+ * May be repeated: what is sealed stays sealed.
+ * @throws SealRefused while servers are connected, or for who does not own the tables
+ */
+export async function sealRestored(em: EntityManager, options: SealOptions): Promise<Seal> {
+  await assertMaySeal(em);
+  return inTransaction(em, (tx) => sealAll(tx, options));
+}
+
+/** What sealing would do; writes nothing. */
+export async function planSeal(em: EntityManager, { clock, keepsRecoveryCodes }: SealOptions): Promise<Seal> {
+  const row = await rowOf(
+    em,
+    sql<Seal>`select
+      (select count(*)::int from auth_factors where type = 'TOTP' and spent < ${presentStep(clock)}) as authenticators,
+      (select count(*)::int from auth_factors where type = 'RECOVERY_CODE' and spent = 0 and ${!keepsRecoveryCodes}::boolean) as "recoveryCodes",
+      (select count(*)::int from pending_auth_factors) as "pendingFactors",
+      (select count(*)::int from mfa_steps where ${isUnended}) as steps,
+      (select count(*)::int from applications) as recorded`,
+  );
+  if (row === null) throw new Error('A count answers a row.');
+  return row;
+}
+
+/** Policies must not be remembered from what the database was before, and nothing may be begun meanwhile. */
+async function assertMaySeal(em: EntityManager): Promise<void> {
+  const row = await rowOf(
+    em,
+    sql<{ isOwner: boolean; servers: number }>`
+      select has_table_privilege('audit_events', 'delete') as "isOwner",
+        (select count(*)::int from pg_stat_activity where datname = current_database()
+          and application_name = 'cufflink' and pid <> pg_backend_pid()) as servers`,
+  );
+  if (row?.isOwner !== true) {
+    throw new SealRefused(
+      `DATABASE_URL must be that of the tables' owner, who may delete from the record; ${serverRole} may not.`,
+    );
+  }
+  if (row.servers > 0) {
+    throw new SealRefused(
+      `${row.servers} connections of servers are open to this database. Stop all servers (and poolers) first, and start them when it is sealed.`,
+    );
+  }
+}
+
+async function sealAll(em: EntityManager, { clock, ids, keepsRecoveryCodes }: SealOptions): Promise<Seal> {
+  const now = clock.now();
+  const step = presentStep(clock);
+  // The present step too: a code of it may have been accepted just before the database was lost.
+  const authenticators = await countOf(
+    em,
+    sql`update auth_factors set spent = ${step} where type = 'TOTP' and spent < ${step}`,
+  );
+  const steps = await countOf(em, sql`update mfa_steps set ended_at = ${now} where ${isUnended}`);
+  const pendingFactors = await countOf(em, sql`delete from pending_auth_factors`);
+  const recoveryCodes = keepsRecoveryCodes
+    ? 0
+    : await dropRecoveryCodes(em, ids, sql`true`, 'restored from a backup');
+  await moveFeed(em, now);
+  const seal = { authenticators, recoveryCodes, pendingFactors, steps };
+  return { ...seal, recorded: await recordRestore(em, ids, seal, keepsRecoveryCodes) };
+}
+
+const presentStep = (clock: Clock): number => Math.floor(clock.now().getTime() / 1000 / totpPeriodSeconds);
+
+const isUnended = sql`finished_at is null and ended_at is null`;
+
+/**
+ * The feed of policies goes on from a number that it never had: a server that knows a newer position than
+ * that of the backup must not take what comes for what it has heard. There is less than a change in a
+ * millisecond, so the clock is ahead of any count.
+ */
+const moveFeed = (em: EntityManager, now: Date): Promise<number> =>
+  countOf(
+    em,
+    sql`update policy_feed set position = greatest(position + 1, ${now.getTime()}::bigint) where id = 1`,
+  );
+
+/**
+ * Tells in each application's record that what follows goes on from a backup: a head of the chain that was
+ * kept elsewhere may be newer than it. With the moment of the newest event that was restored.
+ */
+async function recordRestore(
+  em: EntityManager,
+  ids: Ids,
+  seal: Omit<Seal, 'recorded'>,
+  keepsRecoveryCodes: boolean,
+): Promise<number> {
+  let recorded = 0;
+  let last = '';
+  for (;;) {
+    const rows = await rowsOf(
+      em,
+      sql<{ id: string; newest: string | null; isTold: boolean }>`
+        select a.id, e.at as newest, coalesce(e.detail ? 'restored', false) as "isTold"
+        from applications a left join lateral (
+          select at, detail from audit_events where application_id = a.id order by at desc, id desc limit 1) e on true
+        where a.id > ${last} order by a.id limit ${operatorBatchRows}`,
+    );
+    const untold = rows.filter(({ isTold }) => !isTold);
+    const events = untold.map(
+      ({ id, newest }): AuditEntry => ({
+        action: 'application.updated',
+        applicationId: id,
+        detail: { restored: { newestEvent: newest && new Date(newest), ...seal, keepsRecoveryCodes } },
+      }),
+    );
+    if (events.length > 0) await countOf(em, sql`with ${auditParts({ ids }, operator, events)} select 1`);
+    recorded += events.length;
+    last = rows.at(-1)?.id ?? last;
+    if (rows.length < operatorBatchRows) return recorded;
+  }
+}

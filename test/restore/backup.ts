@@ -1,0 +1,101 @@
+import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
+import { databaseSchema } from '../../src/database-schema.ts';
+import { openDatabase } from '../../src/db/connection.ts';
+import { migrate } from '../../src/db/migrate.ts';
+import { type Seal, sealRestored } from '../../src/restore/seal.ts';
+import type { Clock } from '../../src/shared/clock.ts';
+import { uuidV7Ids } from '../../src/shared/ids.ts';
+import { newDatabase, withClient } from '../process/databases.ts';
+import { newFolder, repository, runProcess } from '../process/servers.ts';
+import { databaseUrl } from '../setup/harness.ts';
+
+/*
+ * A backup as a copy of a database, which CREATE DATABASE makes of one that nobody uses. What is left to the
+ * programs of a PostgreSQL, pg_dump and pg_basebackup, is in test/interop.
+ */
+
+const names: string[] = [];
+
+/** Copies a database to which nobody is connected. @returns the copy's URL */
+export async function copyOf(url: string): Promise<string> {
+  const copy = new URL(url);
+  const from = copy.pathname.slice(1);
+  copy.pathname = `/cufflink_test_${randomBytes(6).toString('hex')}`;
+  const name = copy.pathname.slice(1);
+  await withClient(databaseUrl(), (client) => client.query(`create database ${name} template ${from}`));
+  names.push(name);
+  return copy.href;
+}
+
+let template: Promise<string> | undefined;
+
+async function makeTemplate(): Promise<string> {
+  const url = await newDatabase();
+  await migrate(url, databaseSchema);
+  return url;
+}
+
+/** A migrated database of the test's own, for `dropCopies`; the migrations run once in a file, for `dropDatabases` at its end. */
+export async function newMigratedDatabase(): Promise<string> {
+  template ??= makeTemplate();
+  return copyOf(await template);
+}
+
+/** For afterEach. */
+export async function dropCopies(): Promise<void> {
+  for (const name of names.splice(0)) {
+    await withClient(databaseUrl(), (client) => client.query(`drop database if exists ${name} with (force)`));
+  }
+}
+
+const run = async (name: string, env: Record<string, string>, args: readonly string[]) =>
+  runProcess({
+    folder: await newFolder(name),
+    env,
+    command: [process.execPath, join(repository, `dist/src/commands/${name}.js`), ...args],
+  });
+
+/** npm run restore:seal, on the clock of a test. */
+export const seal = (url: string, now: Date, ...args: string[]) =>
+  run(
+    'restore-seal',
+    { DATABASE_URL: url, CLOCK_OFFSET_SECONDS: String(Math.round((now.getTime() - Date.now()) / 1000)) },
+    args,
+  );
+
+/** The same in this process. */
+export async function sealHere(url: string, clock: Clock, keepsRecoveryCodes = false): Promise<Seal> {
+  const database = await openDatabase({
+    url,
+    schema: databaseSchema,
+    unlimited: true,
+    poolConnectionsMax: 1,
+  });
+  try {
+    return await sealRestored(database.fork(), { clock, ids: uuidV7Ids(clock), keepsRecoveryCodes });
+  } finally {
+    await database.close();
+  }
+}
+
+/** npm run audit:verify */
+export const verifyRecord = (url: string) => run('audit-verify', { DATABASE_URL: url }, []);
+
+export const openAs = (url: string) => openDatabase({ url, schema: databaseSchema, unlimited: true });
+
+/** Everything in a database's tables, as text. */
+export const contents = (url: string): Promise<Record<string, string[]>> =>
+  withClient(url, async (client) => {
+    const { rows } = await client.query<{ name: string }>(
+      "select c.relname as name from pg_class c where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p') and not c.relispartition order by 1",
+    );
+    const found: Record<string, string[]> = {};
+    for (const { name } of rows) {
+      const { rows: lines } = await client.query<{ line: string }>(
+        `select to_jsonb(t)::text as line from ${name} t order by 1`,
+      );
+      found[name] = lines.map(({ line }) => line);
+    }
+    return found;
+  });
