@@ -9,6 +9,8 @@ import type { Caller } from './caller/caller.ts';
 import type { Service } from './caller/context.ts';
 import { createContext } from './context.ts';
 import type { Database } from './db/connection.ts';
+import { watchReplicas } from './db/replica-metrics.ts';
+import type { Replicas } from './db/replicas.ts';
 import { createApollo } from './http/apollo.ts';
 import { addErrorAnswers, answerBadAddress, answerBadHttp } from './http/error-answers.ts';
 import { createMetrics } from './http/metrics.ts';
@@ -24,6 +26,8 @@ export interface ServerDeps extends Overload {
   /** 0 takes any free port. */
   port: number;
   database: Database;
+  /** What may answer where a stale answer is harmless; the primary alone when left out. */
+  replicas?: Replicas;
   authenticate: Authenticate;
   service: Service;
   /** Whether anyone may read the schema. */
@@ -92,6 +96,7 @@ export async function createServer(deps: ServerDeps): Promise<Server> {
   app.addHook('onClose', () => readiness.close());
   const policies = new PolicySnapshot();
   const metrics = createMetrics(deps.database.pool, policies);
+  if (deps.replicas) watchReplicas(metrics.registry, deps.replicas);
   const apollo = createApollo({
     schema: createSchema({ introspection: deps.introspection }),
     metrics,
@@ -138,7 +143,8 @@ export async function createServer(deps: ServerDeps): Promise<Server> {
   app.get('/health/ready', quiet, async (_request, reply) => {
     const unready = (reason: string) => reply.code(503).send({ status: 'unavailable', reason });
     if (state.draining) return unready('draining');
-    return (await readiness.isDatabaseReady()) ? { status: 'ok' } : unready('database');
+    if (!(await readiness.isDatabaseReady())) return unready('database');
+    return { status: 'ok', ...(deps.replicas && { replicas: replicaCounts(deps.replicas) }) };
   });
   app.get('/.well-known/jwks.json', async () => deps.service.assertionKey.keys);
   app.get('/metrics', quiet, async (_request, reply) =>
@@ -161,6 +167,12 @@ export async function createServer(deps: ServerDeps): Promise<Server> {
     },
   };
 }
+
+/** Without them the primary answers: a server is ready however many are used. */
+const replicaCounts = ({ states }: Replicas) => ({
+  used: states.filter(({ fault }) => fault === null).length,
+  configured: states.length,
+});
 
 /** Health checks and scrapes come every few seconds; nobody reads that in a log. */
 const quiet = { logLevel: 'warn' } as const;

@@ -9,6 +9,7 @@ import { databaseSchema } from './database-schema.ts';
 import { inRole, openDatabase } from './db/connection.ts';
 import { startEmbeddedPostgres } from './db/embedded.ts';
 import { assertSchemaIsKnown, migrate } from './db/migrate.ts';
+import { Replicas } from './db/replicas.ts';
 import { fillDemo } from './demo.ts';
 import { type DevelopmentKeys, developmentFolder, developmentKeys } from './development.ts';
 import type { Env } from './env.ts';
@@ -89,8 +90,14 @@ export async function start(env: Env, signal: AbortSignal): Promise<Running> {
       bearerKeys,
       clock,
     );
-    const server = await createServer({ ...env, database, authenticate, service });
+    const replicas =
+      env.databaseReplicaUrls.length === 0
+        ? undefined
+        : new Replicas({ urls: env.databaseReplicaUrls, primary: database });
+    if (replicas) stops.push(() => replicas.stop());
+    const server = await createServer({ ...env, database, replicas, authenticate, service });
     stops.push(() => server.stop());
+    replicas?.start(server.log);
     if (await mayRewriteRecord(database.pool)) {
       server.log.warn(
         {},

@@ -84,6 +84,7 @@ const limitsPlugin = (schema: GraphQLSchema, introspection: boolean): ApolloServ
     return {
       async didResolveOperation({ document, operation, request, contextValue }) {
         if (operation === undefined) return;
+        contextValue.beginOperation(operation.operation);
         if (readsSchema(document, operation)) assertMayReadSchema(contextValue, introspection);
         const variables = variablesOf(schema, operation, request.variables ?? {});
         assertWithinLimits(schema, document, operation, variables);

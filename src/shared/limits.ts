@@ -81,6 +81,21 @@ export const poolIdleMs = 60_000;
 /** Statements that a connection keeps prepared; there are a few dozen hot ones. */
 export const preparedStatementsMax = 200;
 
+// --- read replicas --------------------------------------------------------------------------------
+/** What a replica is known to lack, at most; from then on the primary answers. */
+export const replicaLagMsMax = 2_000;
+/** How often the replicas are compared with the primary: a few times within that lag. */
+export const replicaCheckMs = 500;
+/** A check that takes longer has failed. */
+export const replicaCheckTimeoutMs = 500;
+/** A read's wait for a connection to a replica; both and the primary's time fit `answerMsMax` but for the slowest reads. */
+export const replicaConnectTimeoutMs = 250;
+export const replicaStatementTimeoutMs = 1_000;
+/** The client's own limit, for a replica that does not answer at all. */
+export const replicaQueryTimeoutMs = 1_100;
+/** Callers who changed something a moment ago and read the primary until the replicas have it, too. */
+export const replicaWritersMax = 10_000;
+
 // --- what is remembered of policies ----------------------------------------------------------------
 /** How old what is recalled may be, at most: by then all changes before have been heard. */
 export const policySnapshotAgeMsMax = 1_000;
