@@ -1,6 +1,5 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
-import type { RawBuilder } from 'kysely';
-import { inTransaction } from '../db/sql.ts';
+import { inTransaction, type RawBuilder } from '../db/sql.ts';
 import type { Clock } from '../shared/clock.ts';
 import { unauthenticated } from '../shared/errors.ts';
 import type { Ids } from '../shared/ids.ts';
