@@ -10,6 +10,8 @@ export interface Env {
   port: number;
   host: string;
   databaseUrl?: string;
+  /** Past the pooler that databaseUrl leads through. */
+  databaseDirectUrl?: string;
   databaseReplicaUrls: string[];
   /** Whose bearer tokens are accepted; undefined: the development key. */
   jwt?: { issuer: string; audience: string; jwksUrl: string };
@@ -136,6 +138,7 @@ const shape = z.object({
     .default(4000),
   HOST: text.default('127.0.0.1'),
   DATABASE_URL: url('postgres:', 'postgresql:').optional(),
+  DATABASE_DIRECT_URL: url('postgres:', 'postgresql:').optional(),
   DATABASE_REPLICA_URLS: commaSeparated(url('postgres:', 'postgresql:')).default([]),
   JWT_ISSUER: text.optional(),
   JWT_AUDIENCE: text.optional(),
@@ -150,7 +153,7 @@ const shape = z.object({
   CORS_ORIGINS: commaSeparated(origin).default([]),
   INTROSPECTION: toggle.optional(),
   POLICY_SNAPSHOT: toggle.default(true),
-  PREPARED_STATEMENTS: toggle.default(true),
+  PREPARED_STATEMENTS: toggle.optional(),
   LOG_LEVEL: z
     .enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], {
       error: 'must be fatal, error, warn, info, debug, trace or silent',
@@ -208,6 +211,7 @@ function toEnv(settings: Settings, production: boolean): Env {
     port: settings.PORT,
     host: settings.HOST,
     databaseUrl: settings.DATABASE_URL,
+    databaseDirectUrl: settings.DATABASE_DIRECT_URL,
     databaseReplicaUrls: settings.DATABASE_REPLICA_URLS,
     jwt: issuer && audience && jwksUrl ? { issuer, audience, jwksUrl } : undefined,
     claims: {
@@ -222,7 +226,8 @@ function toEnv(settings: Settings, production: boolean): Env {
     corsOrigins: settings.CORS_ORIGINS,
     introspection: settings.INTROSPECTION ?? !production,
     policySnapshot: settings.POLICY_SNAPSHOT,
-    preparedStatements: settings.PREPARED_STATEMENTS,
+    // PgBouncer keeps them from 1.21 on only.
+    preparedStatements: settings.PREPARED_STATEMENTS ?? settings.DATABASE_DIRECT_URL === undefined,
     logLevel: settings.LOG_LEVEL,
     migrate: settings.MIGRATE,
     clockOffsetSeconds: settings.CLOCK_OFFSET_SECONDS,

@@ -156,7 +156,7 @@ export async function createServer(deps: ServerDeps): Promise<Server> {
   const feed =
     deps.policySnapshot === false
       ? null
-      : startPolicyFeed({ pool: deps.database.pool, snapshot: policies, log: app.log });
+      : startPolicyFeed({ ...deps.database, snapshot: policies, log: app.log });
   return {
     url,
     log: app.log,

@@ -9,6 +9,7 @@ import { databaseSchema } from './database-schema.ts';
 import { inRole, openDatabase } from './db/connection.ts';
 import { startEmbeddedPostgres } from './db/embedded.ts';
 import { assertSchemaIsKnown, migrate } from './db/migrate.ts';
+import { missingTimeouts } from './db/pooled.ts';
 import { Replicas } from './db/replicas.ts';
 import { fillDemo } from './demo.ts';
 import { type DevelopmentKeys, developmentFolder, developmentKeys } from './development.ts';
@@ -60,9 +61,11 @@ export async function start(env: Env, signal: AbortSignal): Promise<Running> {
 
     const isEmbedded = env.databaseUrl === undefined;
     const migrates = isEmbedded || env.migrate;
-    if (migrates) await migrate(ownerUrl, databaseSchema, signal);
+    if (migrates) await migrate(env.databaseDirectUrl ?? ownerUrl, databaseSchema, signal);
     const database = await openDatabase({
-      url: migrates ? await servingUrl(ownerUrl) : ownerUrl,
+      // A pooler passes no role on: who serves through one is whom it logs in as.
+      url: migrates && env.databaseDirectUrl === undefined ? await servingUrl(ownerUrl) : ownerUrl,
+      directUrl: env.databaseDirectUrl,
       schema: databaseSchema,
       preparesStatements: env.preparedStatements,
       onConnectionError: () => {},
@@ -102,6 +105,13 @@ export async function start(env: Env, signal: AbortSignal): Promise<Running> {
       server.log.warn(
         {},
         `the database role may rewrite the audit record; connect as a member of ${serverRole}, which may only add to it`,
+      );
+    }
+    const timeouts = env.databaseDirectUrl === undefined ? [] : await missingTimeouts(database.pool);
+    if (timeouts.length > 0) {
+      server.log.warn(
+        { statements: timeouts },
+        'through a pooler, PostgreSQL limits no statement unless the role says so; run these statements as its owner',
       );
     }
     const sealer = startSealer(database, clock, server.log, queueDeliveries(clock));

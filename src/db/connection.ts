@@ -20,7 +20,12 @@ export interface DatabaseOptions {
   url: string;
   schema: Schema;
   poolConnectionsMax?: number;
-  /** False where prepared statements do not last: behind a pooler that lends a connection per transaction. */
+  /**
+   * Past the pooler, where `url` leads through one that lends a connection per transaction. Such a connection
+   * takes no settings along: PostgreSQL's limits on time are then the role's own (see pooled.ts).
+   */
+  directUrl?: string | undefined;
+  /** False where prepared statements do not last, as behind such a pooler. */
   preparesStatements?: boolean;
   /** Nothing may be cut off, however long it takes: for migrations and batch work. */
   unlimited?: boolean;
@@ -32,14 +37,21 @@ export interface Database {
   readonly schema: Schema;
   readonly orm: MikroORM;
   readonly pool: Pool;
+  /** Past a pooler, for what needs a session of its own; undefined where there is no pooler. */
+  readonly directUrl: string | undefined;
   /** A fresh entity manager: one per request, with an identity map of its own. */
   fork(): EntityManager;
   close(): Promise<void>;
 }
 
+/** The driver's own. */
 const timeouts = {
   connectionTimeoutMillis: limits.connectTimeoutMs,
   query_timeout: limits.queryTimeoutMs,
+};
+
+/** PostgreSQL's, told when a session begins. */
+export const sessionTimeouts = {
   statement_timeout: limits.statementTimeoutMs,
   lock_timeout: limits.lockTimeoutMs,
   idle_in_transaction_session_timeout: limits.idleInTransactionTimeoutMs,
@@ -64,6 +76,7 @@ export const ormConfig = (options: DatabaseOptions) =>
       keepAlive: true,
       Client: options.preparesStatements === false ? PunctualClient : PreparedClient,
       ...(options.unlimited ? {} : timeouts),
+      ...(options.unlimited || options.directUrl !== undefined ? {} : sessionTimeouts),
     },
     migrations: {
       migrationsList: [...options.schema.migrations],
@@ -89,6 +102,7 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
     schema: options.schema,
     orm,
     pool,
+    directUrl: options.directUrl,
     fork: () => orm.em.fork(),
     close: () => orm.close(true),
   };

@@ -208,10 +208,12 @@ class Replica {
       return rows;
     } catch (error) {
       this.#refused += 1;
-      // A statement that it cut off (too slow, or in the way of replaying) says nothing of the next one.
-      // After anything else it has to pass a check first.
-      const { code } = error as { code?: string };
-      if (code !== '57014' && code !== '40001') this.#fault = 'unreachable';
+      // Neither a statement that it cut off (too slow, or in the way of replaying) nor a pool that is all in use
+      // says anything of the next read. After anything else it has to pass a check first.
+      const { code, message } = error as Error & { code?: string };
+      const isWell =
+        code === '57014' || code === '40001' || message === 'timeout exceeded when trying to connect';
+      if (!isWell) this.#fault = 'unreachable';
       return null;
     }
   }

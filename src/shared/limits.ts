@@ -89,7 +89,7 @@ export const replicaCheckMs = 500;
 /** A check that takes longer has failed. */
 export const replicaCheckTimeoutMs = 500;
 /** A read's wait for a connection to a replica; both and the primary's time fit `answerMsMax` but for the slowest reads. */
-export const replicaConnectTimeoutMs = 250;
+export const replicaConnectTimeoutMs = 400;
 export const replicaStatementTimeoutMs = 1_000;
 /** The client's own limit, for a replica that does not answer at all. */
 export const replicaQueryTimeoutMs = 1_100;
