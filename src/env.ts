@@ -31,6 +31,8 @@ export interface Env {
   logLevel: string;
   migrate: boolean;
   clockOffsetSeconds: number;
+  /** Where traces go; undefined: nothing is traced. */
+  tracing?: { endpoint: string; headers: Record<string, string>; serviceName: string; ratio: number };
 }
 
 interface EncryptionKey {
@@ -128,6 +130,29 @@ function isKeyPair({ x, y, d }: P256PrivateJwk): boolean {
 const wholeNumber = (pattern: RegExp, error: string) =>
   z.string().regex(pattern, { error }).transform(Number);
 
+/** As OpenTelemetry writes them: name=value, comma-separated, values percent-encoded. */
+const otlpHeaders = z.string().transform((value, check) => {
+  const headers: Record<string, string> = {};
+  for (const part of value.split(',')) {
+    const [, name, encoded] = /^\s*([\w-]+)\s*=\s*([!-~]+)\s*$/.exec(part) ?? [];
+    const decoded = encoded === undefined ? null : decodeOrNull(encoded);
+    if (name === undefined || decoded === null) {
+      check.addIssue('must be name=value, comma-separated, with values percent-encoded');
+      return z.NEVER;
+    }
+    headers[name] = decoded;
+  }
+  return headers;
+});
+
+function decodeOrNull(encoded: string): string | null {
+  try {
+    return decodeURIComponent(encoded);
+  } catch {
+    return null;
+  }
+}
+
 const shape = z.object({
   // A misspelt "production" must not start a development server.
   NODE_ENV: z
@@ -160,6 +185,14 @@ const shape = z.object({
     })
     .default('info'),
   MIGRATE: toggle.default(false),
+  OTEL_EXPORTER_OTLP_ENDPOINT: url('http:', 'https:').optional(),
+  OTEL_EXPORTER_OTLP_HEADERS: otlpHeaders.default({}),
+  OTEL_SERVICE_NAME: text.default('cufflink'),
+  OTEL_TRACES_SAMPLER_ARG: z
+    .string()
+    .regex(/^(0|1|0?\.\d{1,9}|1\.0)$/, { error: 'must be a part of 1: 0 to 1' })
+    .transform(Number)
+    .default(1),
   CLOCK_OFFSET_SECONDS: wholeNumber(/^-?\d{1,10}$/, 'must be a whole number of seconds').default(0),
 });
 type Settings = z.infer<typeof shape>;
@@ -231,6 +264,15 @@ function toEnv(settings: Settings, production: boolean): Env {
     logLevel: settings.LOG_LEVEL,
     migrate: settings.MIGRATE,
     clockOffsetSeconds: settings.CLOCK_OFFSET_SECONDS,
+    tracing:
+      settings.OTEL_EXPORTER_OTLP_ENDPOINT === undefined
+        ? undefined
+        : {
+            endpoint: settings.OTEL_EXPORTER_OTLP_ENDPOINT,
+            headers: settings.OTEL_EXPORTER_OTLP_HEADERS,
+            serviceName: settings.OTEL_SERVICE_NAME,
+            ratio: settings.OTEL_TRACES_SAMPLER_ARG,
+          },
   };
 }
 

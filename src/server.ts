@@ -18,6 +18,7 @@ import { addLoadShedding, answerInTime, fairTurns, type Overload } from './http/
 import { databaseReadiness } from './http/readiness.ts';
 import { createSchema } from './schema.ts';
 import * as limits from './shared/limits.ts';
+import type { Tracing } from './telemetry/tracing.ts';
 import { startPolicyFeed } from './tenancy/policy-feed.ts';
 import { PolicySnapshot } from './tenancy/policy-snapshot.ts';
 
@@ -30,6 +31,8 @@ export interface ServerDeps extends Overload {
   replicas?: Replicas;
   authenticate: Authenticate;
   service: Service;
+  /** Left out where no collector is configured. */
+  tracing?: Tracing | undefined;
   /** Whether anyone may read the schema. */
   introspection: boolean;
   /** Whether policies are remembered between requests; true when left out. */
@@ -75,6 +78,7 @@ export async function createServer(deps: ServerDeps): Promise<Server> {
     frameworkErrors: answerBadAddress,
     clientErrorHandler: answerBadHttp,
     genReqId: requestIdOf,
+    ...(deps.tracing && { childLoggerFactory: deps.tracing.childLoggerFactory as never }),
     logger: {
       level: deps.logLevel,
       ...(deps.logTo && { stream: deps.logTo }),
@@ -97,14 +101,17 @@ export async function createServer(deps: ServerDeps): Promise<Server> {
   const policies = new PolicySnapshot();
   const metrics = createMetrics(deps.database.pool, policies);
   if (deps.replicas) watchReplicas(metrics.registry, deps.replicas);
+  const schema = createSchema({ introspection: deps.introspection });
   const apollo = createApollo({
-    schema: createSchema({ introspection: deps.introspection }),
+    schema: deps.tracing?.watchFields(schema) ?? schema,
+    watching: deps.tracing?.plugin,
     metrics,
     introspection: deps.introspection,
   });
   await apollo.start();
 
   addErrorAnswers(app);
+  deps.tracing?.watchHttp(app);
   await addHeaders(app, deps, state);
   await addLoadShedding(app, metrics, deps);
   app.decorateRequest('caller', null);

@@ -59,6 +59,8 @@ export async function start(env: Env, signal: AbortSignal): Promise<Running> {
       loopbackWebhooks: !env.production,
     });
 
+    const tracing = env.tracing && (await import('./telemetry/tracing.ts')).openTracing(env.tracing);
+    if (tracing) stops.push(() => tracing.stop());
     const isEmbedded = env.databaseUrl === undefined;
     const migrates = isEmbedded || env.migrate;
     if (migrates) await migrate(env.databaseDirectUrl ?? ownerUrl, databaseSchema, signal);
@@ -68,6 +70,7 @@ export async function start(env: Env, signal: AbortSignal): Promise<Running> {
       directUrl: env.databaseDirectUrl,
       schema: databaseSchema,
       preparesStatements: env.preparedStatements,
+      watch: tracing?.watchStatements,
       onConnectionError: () => {},
     });
     stops.push(() => database.close());
@@ -98,7 +101,7 @@ export async function start(env: Env, signal: AbortSignal): Promise<Running> {
         ? undefined
         : new Replicas({ urls: env.databaseReplicaUrls, primary: database });
     if (replicas) stops.push(() => replicas.stop());
-    const server = await createServer({ ...env, database, replicas, authenticate, service });
+    const server = await createServer({ ...env, database, replicas, authenticate, service, tracing });
     stops.push(() => server.stop());
     replicas?.start(server.log);
     if (await mayRewriteRecord(database.pool)) {
@@ -117,7 +120,13 @@ export async function start(env: Env, signal: AbortSignal): Promise<Running> {
     const sealer = startSealer(database, clock, server.log, queueDeliveries(clock));
     stops.push(() => sealer.stop());
     const metrics = createWebhookMetrics(server.registry);
-    const dispatcher = startDispatcher({ database, service, log: server.log, metrics });
+    const dispatcher = startDispatcher({
+      database,
+      service,
+      log: server.log,
+      metrics,
+      tracePost: tracing?.tracePost,
+    });
     stops.push(() => dispatcher.stop());
     const janitor = startJanitor(database, clock, server.log);
     stops.push(() => janitor.stop());

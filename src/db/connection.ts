@@ -27,6 +27,8 @@ export interface DatabaseOptions {
   directUrl?: string | undefined;
   /** False where prepared statements do not last, as behind such a pooler. */
   preparesStatements?: boolean;
+  /** Makes connections tell of their statements. */
+  watch?: ((base: typeof PunctualClient) => typeof PunctualClient) | undefined;
   /** Nothing may be cut off, however long it takes: for migrations and batch work. */
   unlimited?: boolean;
   /** Told of connections that break while idle; queries in flight reject on their own. */
@@ -58,7 +60,7 @@ export const sessionTimeouts = {
 };
 
 /** MikroORM's settings; `npm run check` reads them too, to compare entities and migrations. */
-export const ormConfig = (options: DatabaseOptions) =>
+export const ormConfig = ({ watch = (base) => base, ...options }: DatabaseOptions) =>
   defineConfig({
     clientUrl: options.url,
     // biome-ignore lint/suspicious/noExplicitAny: MikroORM's own constraint for a list of entities
@@ -74,7 +76,7 @@ export const ormConfig = (options: DatabaseOptions) =>
       connectionString: options.url,
       application_name: 'cufflink',
       keepAlive: true,
-      Client: options.preparesStatements === false ? PunctualClient : PreparedClient,
+      Client: watch(options.preparesStatements === false ? PunctualClient : PreparedClient),
       ...(options.unlimited ? {} : timeouts),
       ...(options.unlimited || options.directUrl !== undefined ? {} : sessionTimeouts),
     },

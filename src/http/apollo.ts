@@ -20,6 +20,8 @@ export interface ApolloOptions {
   metrics: Metrics;
   /** Whether anyone may read the schema. */
   introspection: boolean;
+  /** Told of each request, beside what is done here. */
+  watching?: ApolloServerPlugin<RequestContext> | undefined;
 }
 
 /** Apollo Server with everything off that answers more than it was asked. */
@@ -27,6 +29,7 @@ export function createApollo({
   schema,
   metrics,
   introspection,
+  watching,
 }: ApolloOptions): ApolloServer<RequestContext> {
   return new ApolloServer<RequestContext>({
     gateway: plannedExecution(schema),
@@ -49,6 +52,7 @@ export function createApollo({
       ApolloServerPluginUsageReportingDisabled(),
       limitsPlugin(schema, introspection),
       answerPlugin(metrics),
+      ...(watching ? [watching] : []),
     ],
   });
 }

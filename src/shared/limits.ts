@@ -237,6 +237,12 @@ export const webhookReplayMax = 1_000;
 export const webhookDeliveredDays = 7;
 export const webhookDeadDays = 30;
 
+// --- traces -------------------------------------------------------------------------------------
+export const traceStatementCharsMax = 2_000;
+export const traceExportTimeoutMs = 5_000;
+/** What is left to send when a server stops has so long. */
+export const traceStopMs = 500;
+
 // --- npm run seed -------------------------------------------------------------------------------
 export const seedApplicationsMax = 1_000;
 export const seedTenantsMax = 1_000_000;
