@@ -1,14 +1,19 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import type { Caller } from './caller/caller.ts';
 import type { Log, RequestContext, Service } from './caller/context.ts';
+import type { StaleRead } from './caller/stale-reads.ts';
 import type { Database } from './db/connection.ts';
+import type { Replicas } from './db/replicas.ts';
+import type { RawBuilder } from './db/sql.ts';
 import type { Metrics } from './http/metrics.ts';
+import { answerMsMax } from './shared/limits.ts';
 import type { PolicySnapshot } from './tenancy/policy-snapshot.ts';
 
 export interface ContextDeps {
   database: Database;
   service: Service;
   policies: PolicySnapshot;
+  replicas?: Replicas;
   metrics?: Pick<Metrics, 'batch'>;
 }
 
@@ -49,9 +54,11 @@ class Context implements RequestContext {
   readonly managed: { em: EntityManager | null } = { em: null };
   readonly database;
   readonly metrics;
+  readonly replicas;
+  mayBeStale = false;
 
   constructor(
-    { database, service, policies, metrics }: ContextDeps,
+    { database, service, policies, metrics, replicas }: ContextDeps,
     { requestId, receivedAt, caller, log }: RequestParts,
   ) {
     this.clock = service.clock;
@@ -68,6 +75,7 @@ class Context implements RequestContext {
     this.policies = policies;
     this.database = database;
     this.metrics = metrics;
+    this.replicas = replicas;
   }
 
   get em(): EntityManager {
@@ -84,7 +92,21 @@ class Context implements RequestContext {
     this.made.clear();
   }
 
+  beginOperation(kind: 'query' | 'mutation' | 'subscription'): void {
+    if (this.replicas === undefined || this.caller === null) return;
+    this.mayBeStale = kind === 'query';
+    // By then it has been answered.
+    if (kind === 'mutation') this.replicas.wrote(nameOf(this.caller), performance.now() + answerMsMax);
+  }
+
+  replicaRows<Row>(_read: StaleRead, statement: RawBuilder<Row>): Promise<Row[] | null> | null {
+    if (!this.mayBeStale || this.replicas === undefined || this.caller === null) return null;
+    return this.replicas.rowsOf(statement, nameOf(this.caller));
+  }
+
   onBatch(loader: string, size: number): void {
     this.metrics?.batch(loader, size);
   }
 }
+
+const nameOf = ({ boundaryKey, subject }: Caller): string => JSON.stringify([boundaryKey, subject]);

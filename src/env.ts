@@ -10,6 +10,8 @@ export interface Env {
   port: number;
   host: string;
   databaseUrl?: string;
+  /** Past the pooler that databaseUrl leads through. */
+  databaseDirectUrl?: string;
   databaseReplicaUrls: string[];
   /** Whose bearer tokens are accepted; undefined: the development key. */
   jwt?: { issuer: string; audience: string; jwksUrl: string };
@@ -31,6 +33,8 @@ export interface Env {
   logLevel: string;
   migrate: boolean;
   clockOffsetSeconds: number;
+  /** Where traces go; undefined: nothing is traced. */
+  tracing?: { endpoint: string; headers: Record<string, string>; serviceName: string; ratio: number };
 }
 
 interface EncryptionKey {
@@ -94,6 +98,29 @@ const encryptionKeys = commaSeparated(
 const wholeNumber = (pattern: RegExp, error: string) =>
   z.string().regex(pattern, { error }).transform(Number);
 
+/** As OpenTelemetry writes them: name=value, comma-separated, values percent-encoded. */
+const otlpHeaders = z.string().transform((value, check) => {
+  const headers: Record<string, string> = {};
+  for (const part of value.split(',')) {
+    const [, name, encoded] = /^\s*([\w-]+)\s*=\s*([!-~]+)\s*$/.exec(part) ?? [];
+    const decoded = encoded === undefined ? null : decodeOrNull(encoded);
+    if (name === undefined || decoded === null) {
+      check.addIssue('must be name=value, comma-separated, with values percent-encoded');
+      return z.NEVER;
+    }
+    headers[name] = decoded;
+  }
+  return headers;
+});
+
+function decodeOrNull(encoded: string): string | null {
+  try {
+    return decodeURIComponent(encoded);
+  } catch {
+    return null;
+  }
+}
+
 const shape = z.object({
   // A misspelt "production" must not start a development server.
   NODE_ENV: z
@@ -104,6 +131,7 @@ const shape = z.object({
     .default(4000),
   HOST: text.default('127.0.0.1'),
   DATABASE_URL: url('postgres:', 'postgresql:').optional(),
+  DATABASE_DIRECT_URL: url('postgres:', 'postgresql:').optional(),
   DATABASE_REPLICA_URLS: commaSeparated(url('postgres:', 'postgresql:')).default([]),
   JWT_ISSUER: text.optional(),
   JWT_AUDIENCE: text.optional(),
@@ -118,13 +146,21 @@ const shape = z.object({
   CORS_ORIGINS: commaSeparated(origin).default([]),
   INTROSPECTION: toggle.optional(),
   POLICY_SNAPSHOT: toggle.default(true),
-  PREPARED_STATEMENTS: toggle.default(true),
+  PREPARED_STATEMENTS: toggle.optional(),
   LOG_LEVEL: z
     .enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], {
       error: 'must be fatal, error, warn, info, debug, trace or silent',
     })
     .default('info'),
   MIGRATE: toggle.default(false),
+  OTEL_EXPORTER_OTLP_ENDPOINT: url('http:', 'https:').optional(),
+  OTEL_EXPORTER_OTLP_HEADERS: otlpHeaders.default({}),
+  OTEL_SERVICE_NAME: text.default('cufflink'),
+  OTEL_TRACES_SAMPLER_ARG: z
+    .string()
+    .regex(/^(0|1|0?\.\d{1,9}|1\.0)$/, { error: 'must be a part of 1: 0 to 1' })
+    .transform(Number)
+    .default(1),
   CLOCK_OFFSET_SECONDS: wholeNumber(/^-?\d{1,10}$/, 'must be a whole number of seconds').default(0),
 });
 type Settings = z.infer<typeof shape>;
@@ -176,6 +212,7 @@ function toEnv(settings: Settings, production: boolean): Env {
     port: settings.PORT,
     host: settings.HOST,
     databaseUrl: settings.DATABASE_URL,
+    databaseDirectUrl: settings.DATABASE_DIRECT_URL,
     databaseReplicaUrls: settings.DATABASE_REPLICA_URLS,
     jwt: issuer && audience && jwksUrl ? { issuer, audience, jwksUrl } : undefined,
     claims: {
@@ -191,10 +228,20 @@ function toEnv(settings: Settings, production: boolean): Env {
     corsOrigins: settings.CORS_ORIGINS,
     introspection: settings.INTROSPECTION ?? !production,
     policySnapshot: settings.POLICY_SNAPSHOT,
-    preparedStatements: settings.PREPARED_STATEMENTS,
+    // PgBouncer keeps them from 1.21 on only.
+    preparedStatements: settings.PREPARED_STATEMENTS ?? settings.DATABASE_DIRECT_URL === undefined,
     logLevel: settings.LOG_LEVEL,
     migrate: settings.MIGRATE,
     clockOffsetSeconds: settings.CLOCK_OFFSET_SECONDS,
+    tracing:
+      settings.OTEL_EXPORTER_OTLP_ENDPOINT === undefined
+        ? undefined
+        : {
+            endpoint: settings.OTEL_EXPORTER_OTLP_ENDPOINT,
+            headers: settings.OTEL_EXPORTER_OTLP_HEADERS,
+            serviceName: settings.OTEL_SERVICE_NAME,
+            ratio: settings.OTEL_TRACES_SAMPLER_ARG,
+          },
   };
 }
 

@@ -9,6 +9,8 @@ import type { Caller } from './caller/caller.ts';
 import type { Service } from './caller/context.ts';
 import { createContext } from './context.ts';
 import type { Database } from './db/connection.ts';
+import { watchReplicas } from './db/replica-metrics.ts';
+import type { Replicas } from './db/replicas.ts';
 import { createApollo } from './http/apollo.ts';
 import { addErrorAnswers, answerBadAddress, answerBadHttp } from './http/error-answers.ts';
 import { createMetrics } from './http/metrics.ts';
@@ -16,6 +18,7 @@ import { addLoadShedding, answerInTime, fairTurns, type Overload } from './http/
 import { databaseReadiness } from './http/readiness.ts';
 import { createSchema } from './schema.ts';
 import * as limits from './shared/limits.ts';
+import type { Tracing } from './telemetry/tracing.ts';
 import { startPolicyFeed } from './tenancy/policy-feed.ts';
 import { PolicySnapshot } from './tenancy/policy-snapshot.ts';
 
@@ -24,8 +27,12 @@ export interface ServerDeps extends Overload {
   /** 0 takes any free port. */
   port: number;
   database: Database;
+  /** What may answer where a stale answer is harmless; the primary alone when left out. */
+  replicas?: Replicas;
   authenticate: Authenticate;
   service: Service;
+  /** Left out where no collector is configured. */
+  tracing?: Tracing | undefined;
   /** Whether anyone may read the schema. */
   introspection: boolean;
   /** Whether policies are remembered between requests; true when left out. */
@@ -71,6 +78,7 @@ export async function createServer(deps: ServerDeps): Promise<Server> {
     frameworkErrors: answerBadAddress,
     clientErrorHandler: answerBadHttp,
     genReqId: requestIdOf,
+    ...(deps.tracing && { childLoggerFactory: deps.tracing.childLoggerFactory as never }),
     logger: {
       level: deps.logLevel,
       ...(deps.logTo && { stream: deps.logTo }),
@@ -92,14 +100,18 @@ export async function createServer(deps: ServerDeps): Promise<Server> {
   app.addHook('onClose', () => readiness.close());
   const policies = new PolicySnapshot();
   const metrics = createMetrics(deps.database.pool, policies);
+  if (deps.replicas) watchReplicas(metrics.registry, deps.replicas);
+  const schema = createSchema({ introspection: deps.introspection });
   const apollo = createApollo({
-    schema: createSchema({ introspection: deps.introspection }),
+    schema: deps.tracing?.watchFields(schema) ?? schema,
+    watching: deps.tracing?.plugin,
     metrics,
     introspection: deps.introspection,
   });
   await apollo.start();
 
   addErrorAnswers(app);
+  deps.tracing?.watchHttp(app);
   await addHeaders(app, deps, state);
   await addLoadShedding(app, metrics, deps);
   app.decorateRequest('caller', null);
@@ -138,7 +150,8 @@ export async function createServer(deps: ServerDeps): Promise<Server> {
   app.get('/health/ready', quiet, async (_request, reply) => {
     const unready = (reason: string) => reply.code(503).send({ status: 'unavailable', reason });
     if (state.draining) return unready('draining');
-    return (await readiness.isDatabaseReady()) ? { status: 'ok' } : unready('database');
+    if (!(await readiness.isDatabaseReady())) return unready('database');
+    return { status: 'ok', ...(deps.replicas && { replicas: replicaCounts(deps.replicas) }) };
   });
   app.get('/.well-known/jwks.json', async () => deps.service.assertionKey.keys);
   app.get('/metrics', quiet, async (_request, reply) =>
@@ -150,7 +163,7 @@ export async function createServer(deps: ServerDeps): Promise<Server> {
   const feed =
     deps.policySnapshot === false
       ? null
-      : startPolicyFeed({ pool: deps.database.pool, snapshot: policies, log: app.log });
+      : startPolicyFeed({ ...deps.database, snapshot: policies, log: app.log });
   return {
     url,
     log: app.log,
@@ -161,6 +174,12 @@ export async function createServer(deps: ServerDeps): Promise<Server> {
     },
   };
 }
+
+/** Without them the primary answers: a server is ready however many are used. */
+const replicaCounts = ({ states }: Replicas) => ({
+  used: states.filter(({ fault }) => fault === null).length,
+  configured: states.length,
+});
 
 /** Health checks and scrapes come every few seconds; nobody reads that in a log. */
 const quiet = { logLevel: 'warn' } as const;

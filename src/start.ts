@@ -9,6 +9,8 @@ import { databaseSchema } from './database-schema.ts';
 import { inRole, openDatabase } from './db/connection.ts';
 import { startEmbeddedPostgres } from './db/embedded.ts';
 import { assertSchemaIsKnown, migrate } from './db/migrate.ts';
+import { missingTimeouts } from './db/pooled.ts';
+import { Replicas } from './db/replicas.ts';
 import { fillDemo } from './demo.ts';
 import { type DevelopmentKeys, developmentFolder, developmentKeys } from './development.ts';
 import type { Env } from './env.ts';
@@ -58,13 +60,18 @@ export async function start(env: Env, signal: AbortSignal): Promise<Running> {
       loopbackWebhooks: !env.production,
     });
 
+    const tracing = env.tracing && (await import('./telemetry/tracing.ts')).openTracing(env.tracing);
+    if (tracing) stops.push(() => tracing.stop());
     const isEmbedded = env.databaseUrl === undefined;
     const migrates = isEmbedded || env.migrate;
-    if (migrates) await migrate(ownerUrl, databaseSchema, signal);
+    if (migrates) await migrate(env.databaseDirectUrl ?? ownerUrl, databaseSchema, signal);
     const database = await openDatabase({
-      url: migrates ? await servingUrl(ownerUrl) : ownerUrl,
+      // A pooler passes no role on: who serves through one is whom it logs in as.
+      url: migrates && env.databaseDirectUrl === undefined ? await servingUrl(ownerUrl) : ownerUrl,
+      directUrl: env.databaseDirectUrl,
       schema: databaseSchema,
       preparesStatements: env.preparedStatements,
+      watch: tracing?.watchStatements,
       onConnectionError: () => {},
     });
     stops.push(() => database.close());
@@ -90,18 +97,37 @@ export async function start(env: Env, signal: AbortSignal): Promise<Running> {
       bearerKeys,
       clock,
     );
-    const server = await createServer({ ...env, database, authenticate, service });
+    const replicas =
+      env.databaseReplicaUrls.length === 0
+        ? undefined
+        : new Replicas({ urls: env.databaseReplicaUrls, primary: database });
+    if (replicas) stops.push(() => replicas.stop());
+    const server = await createServer({ ...env, database, replicas, authenticate, service, tracing });
     stops.push(() => server.stop());
+    replicas?.start(server.log);
     if (await mayRewriteRecord(database.pool)) {
       server.log.warn(
         {},
         `the database role may rewrite the audit record; connect as a member of ${serverRole}, which may only add to it`,
       );
     }
+    const timeouts = env.databaseDirectUrl === undefined ? [] : await missingTimeouts(database.pool);
+    if (timeouts.length > 0) {
+      server.log.warn(
+        { statements: timeouts },
+        'through a pooler, PostgreSQL limits no statement unless the role says so; run these statements as its owner',
+      );
+    }
     const sealer = startSealer(database, clock, server.log, queueDeliveries(clock));
     stops.push(() => sealer.stop());
     const metrics = createWebhookMetrics(server.registry);
-    const dispatcher = startDispatcher({ database, service, log: server.log, metrics });
+    const dispatcher = startDispatcher({
+      database,
+      service,
+      log: server.log,
+      metrics,
+      tracePost: tracing?.tracePost,
+    });
     stops.push(() => dispatcher.stop());
     const janitor = startJanitor(database, clock, server.log);
     stops.push(() => janitor.stop());

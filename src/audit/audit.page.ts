@@ -1,5 +1,6 @@
 import { callerOf, type RequestContext } from '../caller/context.ts';
-import { rowsOf, sql, toDate } from '../db/sql.ts';
+import { staleRowsOf } from '../caller/stale-reads.ts';
+import { sql, toDate } from '../db/sql.ts';
 import { momentAndIds, type PageArgs, type PageOf, toPage } from '../shared/connection.ts';
 import { isId, isPrintable, isUserId } from '../shared/text.ts';
 import type { AuditEvent, AuditFilter } from './audit.type.ts';
@@ -14,8 +15,9 @@ export async function auditPage(
   const caller = callerOf(context);
   const [afterAt, afterId] = after === null ? [null, null] : momentAndIds<[string]>(after);
   if (!isPossible(applicationId, filter)) return toPage<AuditEvent>([], first, () => []);
-  const rows = await rowsOf(
-    context.em,
+  const rows = await staleRowsOf(
+    context,
+    'auditEvents',
     sql<Omit<AuditEvent, 'at'> & { at: string }>`
       select e.id, e.at, e.action, e.actor, nullif(e.tenant_id, '') as "tenantId", e.user_id as "userId", e.detail::text as detail
       from audit_events e

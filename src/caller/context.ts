@@ -1,11 +1,12 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
-import { inTransaction } from '../db/sql.ts';
+import { inTransaction, type RawBuilder } from '../db/sql.ts';
 import type { Clock } from '../shared/clock.ts';
 import { unauthenticated } from '../shared/errors.ts';
 import type { Ids } from '../shared/ids.ts';
 import type { KeyRing } from '../shared/key-ring.ts';
 import type { SigningKey } from '../shared/signing-key.ts';
 import type { Caller } from './caller.ts';
+import type { StaleRead } from './stale-reads.ts';
 
 /** What the service says while it works. Never a secret, a code or a token. */
 export interface Log {
@@ -37,6 +38,10 @@ export interface RequestContext extends Service {
   /** Null without a bearer token. */
   readonly caller: Caller | null;
   readonly em: EntityManager;
+  /** Rows from a replica, for stale-reads.ts; null where the primary has to be asked. */
+  replicaRows<Row>(read: StaleRead, statement: RawBuilder<Row>): Promise<Row[] | null> | null;
+  /** Told what kind of operation it is: until then, and in mutations, replicas answer nothing. */
+  beginOperation(kind: 'query' | 'mutation' | 'subscription'): void;
   readonly log: Log;
   /**
    * Objects that an operation answered, which whoever may call it may read whole; of the objects

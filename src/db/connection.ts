@@ -20,8 +20,15 @@ export interface DatabaseOptions {
   url: string;
   schema: Schema;
   poolConnectionsMax?: number;
-  /** False where prepared statements do not last: behind a pooler that lends a connection per transaction. */
+  /**
+   * Past the pooler, where `url` leads through one that lends a connection per transaction. Such a connection
+   * takes no settings along: PostgreSQL's limits on time are then the role's own (see pooled.ts).
+   */
+  directUrl?: string | undefined;
+  /** False where prepared statements do not last, as behind such a pooler. */
   preparesStatements?: boolean;
+  /** Makes connections tell of their statements. */
+  watch?: ((base: typeof PunctualClient) => typeof PunctualClient) | undefined;
   /** Nothing may be cut off, however long it takes: for migrations and batch work. */
   unlimited?: boolean;
   /** Told of connections that break while idle; queries in flight reject on their own. */
@@ -32,21 +39,28 @@ export interface Database {
   readonly schema: Schema;
   readonly orm: MikroORM;
   readonly pool: Pool;
+  /** Past a pooler, for what needs a session of its own; undefined where there is no pooler. */
+  readonly directUrl: string | undefined;
   /** A fresh entity manager: one per request, with an identity map of its own. */
   fork(): EntityManager;
   close(): Promise<void>;
 }
 
+/** The driver's own. */
 const timeouts = {
   connectionTimeoutMillis: limits.connectTimeoutMs,
   query_timeout: limits.queryTimeoutMs,
+};
+
+/** PostgreSQL's, told when a session begins. */
+export const sessionTimeouts = {
   statement_timeout: limits.statementTimeoutMs,
   lock_timeout: limits.lockTimeoutMs,
   idle_in_transaction_session_timeout: limits.idleInTransactionTimeoutMs,
 };
 
 /** MikroORM's settings; `npm run check` reads them too, to compare entities and migrations. */
-export const ormConfig = (options: DatabaseOptions) =>
+export const ormConfig = ({ watch = (base) => base, ...options }: DatabaseOptions) =>
   defineConfig({
     clientUrl: options.url,
     // biome-ignore lint/suspicious/noExplicitAny: MikroORM's own constraint for a list of entities
@@ -62,8 +76,9 @@ export const ormConfig = (options: DatabaseOptions) =>
       connectionString: options.url,
       application_name: 'cufflink',
       keepAlive: true,
-      Client: options.preparesStatements === false ? PunctualClient : PreparedClient,
+      Client: watch(options.preparesStatements === false ? PunctualClient : PreparedClient),
       ...(options.unlimited ? {} : timeouts),
+      ...(options.unlimited || options.directUrl !== undefined ? {} : sessionTimeouts),
     },
     migrations: {
       migrationsList: [...options.schema.migrations],
@@ -89,6 +104,7 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
     schema: options.schema,
     orm,
     pool,
+    directUrl: options.directUrl,
     fork: () => orm.em.fork(),
     close: () => orm.close(true),
   };

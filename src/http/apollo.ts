@@ -20,6 +20,8 @@ export interface ApolloOptions {
   metrics: Metrics;
   /** Whether anyone may read the schema. */
   introspection: boolean;
+  /** Told of each request, beside what is done here. */
+  watching?: ApolloServerPlugin<RequestContext> | undefined;
 }
 
 /** Apollo Server with everything off that answers more than it was asked. */
@@ -27,6 +29,7 @@ export function createApollo({
   schema,
   metrics,
   introspection,
+  watching,
 }: ApolloOptions): ApolloServer<RequestContext> {
   return new ApolloServer<RequestContext>({
     gateway: plannedExecution(schema),
@@ -49,6 +52,7 @@ export function createApollo({
       ApolloServerPluginUsageReportingDisabled(),
       limitsPlugin(schema, introspection),
       answerPlugin(metrics),
+      ...(watching ? [watching] : []),
     ],
   });
 }
@@ -84,6 +88,7 @@ const limitsPlugin = (schema: GraphQLSchema, introspection: boolean): ApolloServ
     return {
       async didResolveOperation({ document, operation, request, contextValue }) {
         if (operation === undefined) return;
+        contextValue.beginOperation(operation.operation);
         if (readsSchema(document, operation)) assertMayReadSchema(contextValue, introspection);
         const variables = variablesOf(schema, operation, request.variables ?? {});
         assertWithinLimits(schema, document, operation, variables);

@@ -1,5 +1,6 @@
 import { callerOf, type RequestContext } from '../caller/context.ts';
-import { type RawBuilder, rowOf, sql } from '../db/sql.ts';
+import { staleRowOf } from '../caller/stale-reads.ts';
+import { type RawBuilder, sql } from '../db/sql.ts';
 import type { EffectivePolicyValues } from '../policy/effective-policy.ts';
 import { effectivePolicyColumns, effectivePolicySql } from '../policy/effective-policy-sql.ts';
 import type { PolicyValues } from '../tenancy/policy-columns.ts';
@@ -102,8 +103,8 @@ const membersOf = (policy: string) =>
   sql.join(effectivePolicyColumns.map((column) => sql.ref(`${policy}.${column}`)));
 
 /** An aggregate of everything answers one row. */
-async function onlyRow<Row>({ em }: RequestContext, statement: RawBuilder<Row>): Promise<Row> {
-  const row = await rowOf(em, statement);
+async function onlyRow<Row>(context: RequestContext, statement: RawBuilder<Row>): Promise<Row> {
+  const row = await staleRowOf(context, 'preview', statement);
   if (row === null) throw new Error('A count answered no row.');
   return row;
 }

@@ -81,6 +81,21 @@ export const poolIdleMs = 60_000;
 /** Statements that a connection keeps prepared; there are a few dozen hot ones. */
 export const preparedStatementsMax = 200;
 
+// --- read replicas --------------------------------------------------------------------------------
+/** What a replica is known to lack, at most; from then on the primary answers. */
+export const replicaLagMsMax = 2_000;
+/** How often the replicas are compared with the primary: a few times within that lag. */
+export const replicaCheckMs = 500;
+/** A check that takes longer has failed. */
+export const replicaCheckTimeoutMs = 500;
+/** A read's wait for a connection to a replica; both and the primary's time fit `answerMsMax` but for the slowest reads. */
+export const replicaConnectTimeoutMs = 400;
+export const replicaStatementTimeoutMs = 1_000;
+/** The client's own limit, for a replica that does not answer at all. */
+export const replicaQueryTimeoutMs = 1_100;
+/** Callers who changed something a moment ago and read the primary until the replicas have it, too. */
+export const replicaWritersMax = 10_000;
+
 // --- what is remembered of policies ----------------------------------------------------------------
 /** How old what is recalled may be, at most: by then all changes before have been heard. */
 export const policySnapshotAgeMsMax = 1_000;
@@ -221,6 +236,12 @@ export const webhookStopMs = 500;
 export const webhookReplayMax = 1_000;
 export const webhookDeliveredDays = 7;
 export const webhookDeadDays = 30;
+
+// --- traces -------------------------------------------------------------------------------------
+export const traceStatementCharsMax = 2_000;
+export const traceExportTimeoutMs = 5_000;
+/** What is left to send when a server stops has so long. */
+export const traceStopMs = 500;
 
 // --- npm run seed -------------------------------------------------------------------------------
 export const seedApplicationsMax = 1_000;

@@ -16,10 +16,13 @@ export const policyFeedListen = `listen ${policyChannel}`;
  */
 export function startPolicyFeed({
   pool,
+  directUrl,
   snapshot,
   log,
 }: {
   pool: Pool;
+  /** Past a pooler: through one, nothing can be listened to. */
+  directUrl?: string | undefined;
   snapshot: PolicySnapshot;
   log: Pick<Log, 'warn'>;
 }): { stop(): Promise<void> } {
@@ -32,7 +35,7 @@ export function startPolicyFeed({
       isTold = false;
     };
     while (!signal.aborted) {
-      await follow(pool, snapshot, signal, onFollowed).catch((error: Error) => {
+      await follow(pool, directUrl, snapshot, signal, onFollowed).catch((error: Error) => {
         if (signal.aborted || isTold) return;
         isTold = true;
         log.warn(
@@ -55,6 +58,7 @@ export function startPolicyFeed({
 /** Follows the feed on one connection, for as long as it lasts. */
 async function follow(
   { options }: Pool,
+  directUrl: string | undefined,
   snapshot: PolicySnapshot,
   signal: AbortSignal,
   onFollowed: () => void,
@@ -63,6 +67,7 @@ async function follow(
     ...options,
     // pg hides it from being copied.
     password: options.password,
+    ...(directUrl !== undefined && { connectionString: directUrl }),
     query_timeout: policyFeedTimeoutMs,
   });
   const lost = new AbortController();

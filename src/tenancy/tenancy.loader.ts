@@ -2,6 +2,7 @@ import type { EntityManager } from '@mikro-orm/postgresql';
 import DataLoader from 'dataloader';
 import type { Caller } from '../caller/caller.ts';
 import { callerOf, type RequestContext } from '../caller/context.ts';
+import { staleRowOf, staleRowsOf } from '../caller/stale-reads.ts';
 import { anyOf, hot, likePattern, rowsOf, sql } from '../db/sql.ts';
 import { type Connection, type PageArgs, toConnection } from '../shared/connection.ts';
 import { isId, isPrintable, nameKey } from '../shared/text.ts';
@@ -200,8 +201,9 @@ const tenantCountLoader = (context: RequestContext): DataLoader<TenantPageKey, n
     async (keys) => {
       context.onBatch('tenantCount', keys.length);
       const counts = await groupedBy(keys, filterOf, async (group) => {
-        const rows = await rowsOf(
-          context.em,
+        const rows = await staleRowsOf(
+          context,
+          'totalCount',
           sql<{ id: string; count: number }>`
             select t.application_id as id, count(*)::int as count from tenants t
             where t.application_id = ${anyOf(group.map((key) => key.applicationId))}
@@ -256,8 +258,9 @@ export async function applicationPage(
     page.first,
     (application) => [application.nameKey, application.id],
     async () => {
-      const [row] = await rowsOf(
-        context.em,
+      const row = await staleRowOf(
+        context,
+        'totalCount',
         sql<{ count: number }>`select count(*)::int as count from applications a
           where ${inBoundary} and ${nameMatches('a', search)}`,
       );

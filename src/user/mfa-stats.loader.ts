@@ -1,6 +1,7 @@
 import DataLoader from 'dataloader';
 import { callerOf, type RequestContext } from '../caller/context.ts';
-import { anyOf, type RawBuilder, rowsOf, sql } from '../db/sql.ts';
+import { staleRowsOf } from '../caller/stale-reads.ts';
+import { anyOf, type RawBuilder, sql } from '../db/sql.ts';
 import { effectivePolicySql } from '../policy/effective-policy-sql.ts';
 import { isEnrolledSql, mfaStateSql, usersWithFactor } from './mfa-state-sql.ts';
 import type { MfaStats } from './mfa-stats.type.ts';
@@ -35,8 +36,9 @@ function readStats(
   owner: RawBuilder<unknown>,
   ids: readonly string[],
 ): Promise<(MfaStats & { owner: string })[]> {
-  return rowsOf(
-    context.em,
+  return staleRowsOf(
+    context,
+    'mfaStats',
     sql<MfaStats & { owner: string }>`
       select s.owner, count(*)::int as users,
         count(*) filter (where s.state = 'ENROLLED')::int as enrolled,

@@ -1,6 +1,7 @@
 import DataLoader from 'dataloader';
 import { callerOf, type RequestContext } from '../caller/context.ts';
-import { rowOf, rowsOf, sql } from '../db/sql.ts';
+import { staleRowOf } from '../caller/stale-reads.ts';
+import { rowsOf, sql } from '../db/sql.ts';
 import { effectivePolicySql } from '../policy/effective-policy-sql.ts';
 import { type Connection, type PageArgs, toConnection } from '../shared/connection.ts';
 import { isId, isUserId } from '../shared/text.ts';
@@ -70,30 +71,34 @@ function readUsers(context: RequestContext, keys: readonly UserKey[]): Promise<A
 
 /** A page of a tenant's users, ordered by id. */
 export async function userPage(
-  { em, clock }: RequestContext,
+  context: RequestContext,
   tenant: TenantRow,
   page: PageArgs,
   state: MfaState | null | undefined,
 ): Promise<Connection<UserRow>> {
-  const now = clock.now();
+  const now = context.clock.now();
   const [after] = page.after ?? [null];
   const users = sql`${usersWithFactor}
     join tenants t on t.id = x.tenant_id join applications a on a.id = t.application_id
     cross join lateral (${effectivePolicySql('t', 'a')}) p
     where x.tenant_id = ${tenant.id} and ${state == null ? sql`true` : sql`${mfaStateSql('p.', isEnrolledSql, now)} = ${state}`}`;
-  const rows = await rowsOf(
-    em,
-    sql<SubjectColumns>`
-      select ${subjectColumns(sql`x.id`, now)}
-      from ${users} and (${after}::text is null or x.id > ${after}::text collate "C")
-      order by x.id limit ${page.first + 1}`,
-  );
+  const statement = sql<SubjectColumns>`
+    select ${subjectColumns(sql`x.id`, now)}
+    from ${users} and (${after}::text is null or x.id > ${after}::text collate "C")
+    order by x.id limit ${page.first + 1}`;
+  const stale = await context.replicaRows('users', statement);
+  const subjects = (stale ?? (await rowsOf(context.em, statement))).map(toSubject);
   return toConnection(
-    rows.map((row) => toUserRow(toSubject(row))),
+    // A policy must not be as old as a replica's rows may be: of the tenant counts what was read before.
+    subjects.map((subject) => toUserRow(stale === null ? subject : { ...subject, tenant: { ...tenant } })),
     page.first,
     ({ id }) => [id],
     async () => {
-      const row = await rowOf(em, sql<{ count: number }>`select count(*)::int as count from ${users}`);
+      const row = await staleRowOf(
+        context,
+        'totalCount',
+        sql<{ count: number }>`select count(*)::int as count from ${users}`,
+      );
       return row?.count ?? 0;
     },
   );

@@ -31,11 +31,18 @@ import type { WebhookMetrics } from './webhook.metrics.ts';
  * of the record. Every server runs one; they share the work by leases (see lane.ts).
  */
 
+/** Makes an attempt known to whoever watches; `send` takes headers that join the receiver's traces to it. */
+export type TracePost = (
+  about: { action: string; endpointId: string; eventId: string },
+  send: (headers: Record<string, string>) => Promise<Outcome>,
+) => Promise<Outcome>;
+
 export interface DispatcherDeps {
   database: Database;
   service: { clock: Clock; ids: Ids; keyRing: KeyRing; loopbackWebhooks: boolean };
   log: Pick<Log, 'warn'>;
   metrics: WebhookMetrics;
+  tracePost?: TracePost | undefined;
   timeoutMs?: number;
   /** At least 0 and less than 1. */
   random?: () => number;
@@ -129,8 +136,11 @@ function createDispatcher(deps: DispatcherDeps): Dispatcher {
     try {
       const secrets = endpoint.secrets.map((kept) => service.keyRing.open(kept, place));
       const headers = signedHeaders(secrets, event.id, clock.now(), body);
-      const message = { url: endpoint.url, headers, body };
-      return await post(message, { loopback: service.loopbackWebhooks, timeoutMs, signal: cutOff.signal });
+      const options = { loopback: service.loopbackWebhooks, timeoutMs, signal: cutOff.signal };
+      const send = (more: Record<string, string>) =>
+        post({ url: endpoint.url, headers: { ...headers, ...more }, body }, options);
+      const about = { action: event.action, endpointId, eventId: event.id };
+      return await (deps.tracePost ? deps.tracePost(about, send) : send({}));
     } catch (error) {
       if (cutOff.signal.aborted) return { kind: 'cut off' };
       warning('a webhook could not be signed')(error);

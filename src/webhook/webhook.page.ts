@@ -1,5 +1,6 @@
 import { callerOf, type RequestContext } from '../caller/context.ts';
-import { rowOf, rowsOf, sql, toDate } from '../db/sql.ts';
+import { staleRowOf, staleRowsOf } from '../caller/stale-reads.ts';
+import { rowsOf, sql, toDate } from '../db/sql.ts';
 import { type Connection, momentAndIds, type PageArgs, toConnection } from '../shared/connection.ts';
 import { isId, isUuid } from '../shared/text.ts';
 import {
@@ -52,8 +53,9 @@ export async function deliveryPage(
     ? sql`d.application_id = ${applicationId} and (${state ?? null}::text is null or d.state = ${state ?? null})
         and (${endpointId ?? null}::uuid is null or d.endpoint_id = ${endpointId ?? null})`
     : sql`false`;
-  const rows = await rowsOf(
-    context.em,
+  const rows = await staleRowsOf(
+    context,
+    'webhookDeliveries',
     sql<DeliveryColumns>`
       select d.endpoint_id as "endpointId", d.event_id as "eventId", d.action, nullif(d.tenant_id, '') as "tenantId", d.state,
         d.attempts, d.last_error as "lastError", d.event_at as "eventAt", d.last_attempt_at as "lastAttemptAt",
@@ -69,8 +71,9 @@ export async function deliveryPage(
     first,
     (delivery) => [delivery.eventAt.toISOString(), delivery.eventId, delivery.endpointId],
     async () => {
-      const row = await rowOf(
-        context.em,
+      const row = await staleRowOf(
+        context,
+        'totalCount',
         sql<{ count: number }>`select count(*)::int as count from webhook_deliveries d where ${matches}`,
       );
       return row?.count ?? 0;

@@ -7,7 +7,7 @@ const read = (path: string) => readFile(new URL(`../../${path}`, import.meta.url
 const limits = new Map<string, unknown>(Object.entries(all));
 
 /** Sections of src/shared/limits.ts, all of whose limits an operator may want to look up. */
-const sections = ['time', 'what a request may ask', 'overload', 'stopping'];
+const sections = ['time', 'read replicas', 'what a request may ask', 'overload', 'stopping'];
 
 /** Limits of those sections, by name. */
 async function limitsOfSections(): Promise<Map<string, unknown>> {

@@ -58,7 +58,7 @@ describe('the dashboard and the alerts', () => {
   let shown: string;
 
   beforeAll(async () => {
-    const server = await startProduction();
+    const server = await startProduction({ DATABASE_REPLICA_URLS: 'postgres://nobody@127.0.0.1:9/none' });
     await send(server, '/graphql', {
       method: 'POST',
       headers: { 'content-type': 'application/json', authorization: `Bearer ${await server.token()}` },

@@ -8,6 +8,7 @@ import pg from 'pg';
 import { databaseSchema } from '../../dist/src/database-schema.js';
 import { startEmbeddedPostgres } from '../../dist/src/db/embedded.js';
 import { migrate } from '../../dist/src/db/migrate.js';
+import { startPgBouncer } from './pgbouncer.mjs';
 
 /** One PostgreSQL for the run: the one of TEST_DATABASE_URL, or an embedded one. A database of its own for each run. */
 export default async function globalSetup() {
@@ -18,8 +19,11 @@ export default async function globalSetup() {
   url.pathname = `/${name}`;
   await migrate(url.href, databaseSchema);
   process.env.CUFFLINK_TEST_DATABASE = url.href;
+  const pooler = process.env.TEST_POOLER === 'pgbouncer' ? await startPgBouncer(url) : null;
+  if (pooler) process.env.CUFFLINK_TEST_POOLER = pooler.url;
   globalThis.cufflinkTestRun = {
     async end() {
+      await pooler?.stop();
       await asAdmin(server.url, `drop database if exists ${name} with (force)`);
       await server.stop();
     },

@@ -7,7 +7,7 @@ import { createAuthenticate } from '../../src/caller/bearer.ts';
 import { type Scope, scopes } from '../../src/caller/caller.ts';
 import { localKeys } from '../../src/caller/jwks.ts';
 import { databaseSchema } from '../../src/database-schema.ts';
-import { type Database, inRole, openDatabase } from '../../src/db/connection.ts';
+import { type Database, type DatabaseOptions, inRole, openDatabase } from '../../src/db/connection.ts';
 import { createServer, type Server, type ServerDeps } from '../../src/server.ts';
 import { createService } from '../../src/service.ts';
 import type { Clock } from '../../src/shared/clock.ts';
@@ -107,12 +107,16 @@ const testService = async (clock: Clock) =>
     redirectOrigins: ['https://app.test'],
   });
 
-/** The same database as a server's role sees it. */
-const serverDatabaseUrl = (): string => inRole(databaseUrl(), serverRole);
+/** The same database as a server's role sees it: through a pooler where the run has one. */
+const pooler = process.env['CUFFLINK_TEST_POOLER'];
+const asServer = (): Pick<DatabaseOptions, 'url' | 'directUrl' | 'preparesStatements'> =>
+  pooler === undefined
+    ? { url: inRole(databaseUrl(), serverRole) }
+    : { url: pooler, directUrl: databaseUrl(), preparesStatements: false };
 
 /** Without the limits on time: a machine that is busy must not fail a test of something else. */
 const openTestDatabase = (): Promise<Database> =>
-  openDatabase({ url: serverDatabaseUrl(), schema: databaseSchema, unlimited: true });
+  openDatabase({ ...asServer(), schema: databaseSchema, unlimited: true });
 
 /** Starts a server in this process, with a signing key and a clock of the test's own. */
 export async function startTestServer({

@@ -1,0 +1,4 @@
+import { replicaGuarantees } from './guarantees.ts';
+import { copiedPair } from './pair.ts';
+
+replicaGuarantees(copiedPair);
