@@ -6,16 +6,19 @@ import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyRequ
 import type { Registry } from 'prom-client';
 import type { Authenticate } from './caller/bearer.ts';
 import type { Caller } from './caller/caller.ts';
-import type { Service } from './caller/context.ts';
+import type { RequestContext, Service } from './caller/context.ts';
 import { createContext } from './context.ts';
 import type { Database } from './db/connection.ts';
 import { createApollo } from './http/apollo.ts';
+import { createDirect, isPlainlyAccepted } from './http/direct.ts';
 import { addErrorAnswers, answerBadAddress, answerBadHttp } from './http/error-answers.ts';
+import { createExecutor } from './http/executor.ts';
 import { createMetrics } from './http/metrics.ts';
 import { addLoadShedding, answerInTime, fairTurns, type Overload } from './http/overload.ts';
 import { databaseReadiness } from './http/readiness.ts';
 import { createSchema } from './schema.ts';
 import * as limits from './shared/limits.ts';
+import { isPromise } from './shared/promise.ts';
 import { startPolicyFeed } from './tenancy/policy-feed.ts';
 import { PolicySnapshot } from './tenancy/policy-snapshot.ts';
 
@@ -52,6 +55,8 @@ declare module 'fastify' {
     caller: Caller | null;
     /** On the clock of performance.now(). */
     receivedAt: number;
+    /** Of a GraphQL call, once it is worked on. */
+    context: RequestContext | null;
   }
 }
 
@@ -92,11 +97,10 @@ export async function createServer(deps: ServerDeps): Promise<Server> {
   app.addHook('onClose', () => readiness.close());
   const policies = new PolicySnapshot();
   const metrics = createMetrics(deps.database.pool, policies);
-  const apollo = createApollo({
-    schema: createSchema({ introspection: deps.introspection }),
-    metrics,
-    introspection: deps.introspection,
-  });
+  const schema = createSchema({ introspection: deps.introspection });
+  const executor = createExecutor(schema);
+  const direct = createDirect({ schema, executor, metrics });
+  const apollo = createApollo({ schema, executor, direct, metrics, introspection: deps.introspection });
   await apollo.start();
 
   addErrorAnswers(app);
@@ -105,6 +109,15 @@ export async function createServer(deps: ServerDeps): Promise<Server> {
   app.decorateRequest('caller', null);
   app.decorateRequest('receivedAt', 0);
   app.decorateRequest('place', null);
+  app.decorateRequest('context', null);
+  const contextOf = (request: FastifyRequest): RequestContext => {
+    const { id: requestId, receivedAt, caller, log } = request;
+    request.context ??= createContext({ ...deps, policies, metrics }, { requestId, receivedAt, caller, log });
+    return request.context;
+  };
+  const throughApollo = fastifyApolloHandler(apollo, { context: async (request) => contextOf(request) }).bind(
+    app,
+  );
   app.route({
     method: 'POST',
     url: '/graphql',
@@ -116,18 +129,16 @@ export async function createServer(deps: ServerDeps): Promise<Server> {
       request.caller = await deps.authenticate(request.headers.authorization);
     },
     ...fairTurns(metrics, deps),
-    handler: fastifyApolloHandler(apollo, {
-      context: async (request) =>
-        createContext(
-          { ...deps, policies, metrics },
-          {
-            requestId: request.id,
-            receivedAt: request.receivedAt,
-            caller: request.caller,
-            log: request.log,
-          },
-        ),
-    }),
+    handler(request, reply) {
+      if (!isPlainlyAccepted(request.headers.accept)) return throughApollo(request, reply);
+      const answered = direct.answer(request.body, () => contextOf(request));
+      const told = (text: string | null) => {
+        if (text === null) return throughApollo(request, reply);
+        reply.header('content-type', 'application/json; charset=utf-8');
+        return text;
+      };
+      return isPromise(answered) ? answered.then(told) : told(answered);
+    },
   });
   app.route({
     method: ['GET', 'HEAD', 'PUT', 'PATCH', 'DELETE'],

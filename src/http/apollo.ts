@@ -9,7 +9,8 @@ import type { RequestContext } from '../caller/context.ts';
 import { assertMayReadSchema } from '../permissions.ts';
 import { type ErrorCode, errorStatus } from '../shared/errors.ts';
 import { retryAfterSeconds, tokensMax } from '../shared/limits.ts';
-import { createExecutor } from './executor.ts';
+import type { Direct } from './direct.ts';
+import type { Executor } from './executor.ts';
 import { logError, maskError } from './format-error.ts';
 import type { Metrics } from './metrics.ts';
 import { assertWithinLimits, DocumentLimitsRule, readsSchema } from './operation-limits.ts';
@@ -17,6 +18,8 @@ import { variablesOf } from './variables.ts';
 
 export interface ApolloOptions {
   schema: GraphQLSchema;
+  executor: Executor;
+  direct: Direct;
   metrics: Metrics;
   /** Whether anyone may read the schema. */
   introspection: boolean;
@@ -25,11 +28,13 @@ export interface ApolloOptions {
 /** Apollo Server with everything off that answers more than it was asked. */
 export function createApollo({
   schema,
+  executor,
+  direct,
   metrics,
   introspection,
 }: ApolloOptions): ApolloServer<RequestContext> {
   return new ApolloServer<RequestContext>({
-    gateway: plannedExecution(schema),
+    gateway: plannedExecution(schema, executor),
     // Who may introspect is decided per caller, below.
     introspection: true,
     hideSchemaDetailsFromClientErrors: true,
@@ -47,15 +52,17 @@ export function createApollo({
       ApolloServerPluginCacheControlDisabled(),
       ApolloServerPluginInlineTraceDisabled(),
       ApolloServerPluginUsageReportingDisabled(),
-      limitsPlugin(schema, introspection),
+      limitsPlugin(schema, direct, introspection),
       answerPlugin(metrics),
     ],
   });
 }
 
 /** Apollo takes another executor than graphql-js' from a gateway only; this one has a single schema and calls nobody. */
-function plannedExecution(schema: GraphQLSchema): ApolloServerOptionsWithGateway<RequestContext>['gateway'] {
-  const { execute } = createExecutor(schema);
+function plannedExecution(
+  schema: GraphQLSchema,
+  { execute }: Executor,
+): ApolloServerOptionsWithGateway<RequestContext>['gateway'] {
   const listeners = new Set<(loaded: { apiSchema: GraphQLSchema; coreSupergraphSdl: string }) => void>();
   return {
     onSchemaLoadOrUpdate(listener) {
@@ -66,6 +73,7 @@ function plannedExecution(schema: GraphQLSchema): ApolloServerOptionsWithGateway
       for (const listener of listeners) listener({ apiSchema: schema, coreSupergraphSdl: '' });
       return {
         executor: async ({ document, request, context }) =>
+          context.executed?.result ??
           execute({
             document,
             contextValue: context,
@@ -79,14 +87,19 @@ function plannedExecution(schema: GraphQLSchema): ApolloServerOptionsWithGateway
 }
 
 /** Refuses what asks for too much, and schema reads by those who may not. */
-const limitsPlugin = (schema: GraphQLSchema, introspection: boolean): ApolloServerPlugin<RequestContext> => ({
+const limitsPlugin = (
+  schema: GraphQLSchema,
+  direct: Direct,
+  introspection: boolean,
+): ApolloServerPlugin<RequestContext> => ({
   async requestDidStart() {
     return {
-      async didResolveOperation({ document, operation, request, contextValue }) {
+      async didResolveOperation({ source, document, operation, request, contextValue }) {
         if (operation === undefined) return;
         if (readsSchema(document, operation)) assertMayReadSchema(contextValue, introspection);
         const variables = variablesOf(schema, operation, request.variables ?? {});
         assertWithinLimits(schema, document, operation, variables);
+        direct.learn(source, document);
       },
     };
   },
@@ -94,8 +107,8 @@ const limitsPlugin = (schema: GraphQLSchema, introspection: boolean): ApolloServ
 
 /** Logs errors, answers with the status that the gravest of them asks for, and measures. */
 const answerPlugin = (metrics: Metrics): ApolloServerPlugin<RequestContext> => ({
-  async requestDidStart() {
-    const startedAt = performance.now();
+  async requestDidStart({ contextValue: { executed } }) {
+    const startedAt = executed?.beganAt ?? performance.now();
     return {
       async didEncounterErrors({ errors, contextValue }) {
         for (const error of errors) logError(error, contextValue.log);
