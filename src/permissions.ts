@@ -1,5 +1,5 @@
 import { createRequire } from 'node:module';
-import type { GraphQLSchema } from 'graphql';
+import { type GraphQLSchema, isObjectType } from 'graphql';
 import type { IRules } from 'graphql-shield';
 import type { Caller, Scope } from './caller/caller.ts';
 import { callerOf, type RequestContext } from './caller/context.ts';
@@ -237,6 +237,14 @@ export const permissionMap = ({ introspection }: PermissionOptions): PermissionM
   _Service: allow,
 });
 
+/** Says something of a field, in its extensions (http/pieces.ts reads them). */
+export function tellOf(schema: GraphQLSchema, typeName: string, name: string, facts: object): void {
+  const type = schema.getType(typeName);
+  const field = isObjectType(type) ? type.getFields()[name] : undefined;
+  if (field === undefined) throw new Error(`There is no ${typeName}.${name}.`);
+  field.extensions = { ...field.extensions, ...facts };
+}
+
 type Middleware = Record<string, Record<string, unknown>>;
 
 const rootTypes: ReadonlySet<string> = new Set(['Query', 'Mutation']);
@@ -267,16 +275,21 @@ export function guarded(schema: GraphQLSchema, rules: PermissionMap): GraphQLSch
     allowExternalErrors: true,
   });
   const middleware = generator.generate(schema) as Middleware;
+  const guards: [type: string, field: string, guard: Check<unknown, unknown>][] = [];
   for (const [type, fields] of Object.entries(rules)) {
     for (const field of Object.keys(middleware[type] ?? {})) {
       const ruling = fields === allow ? allow : (fields as Record<string, Rule>)[field];
       const check = ruling && checks.get(ruling);
       if (ruling === allow) delete middleware[type]?.[field];
-      else if (check && !rootTypes.has(type))
+      else if (check && !rootTypes.has(type)) {
         middleware[type] = { ...middleware[type], [field]: atOnce(check) };
+        guards.push([type, field, check]);
+      }
     }
   }
-  return applyMiddleware(schema, middleware as Parameters<typeof applyMiddleware>[1]);
+  const result = applyMiddleware(schema, middleware as Parameters<typeof applyMiddleware>[1]);
+  for (const [type, field, guard] of guards) tellOf(result, type, field, { guard });
+  return result;
 }
 
 /** By type, the fields that may be denied. Apollo's own two name no resource of ours. */

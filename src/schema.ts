@@ -11,7 +11,7 @@ import {
 import { buildSchemaSync, createResolversMap } from 'type-graphql';
 import { AuditResolver } from './audit/audit.resolver.ts';
 import { recordDenials } from './audit/denials.ts';
-import { guarded, guardedFields, type PermissionOptions, permissionMap } from './permissions.ts';
+import { guarded, guardedFields, type PermissionOptions, permissionMap, tellOf } from './permissions.ts';
 import { ApplicationPolicyResolver, PolicyResolver, TenantPolicyResolver } from './policy/policy.resolver.ts';
 import { PreviewResolver } from './preview/preview.resolver.ts';
 import { DateTime } from './shared/date-time.ts';
@@ -97,8 +97,13 @@ const checkingRepresentations =
     return resolve(parent, args, context, info);
   };
 
+/** Fields with a resolver that computes, from their object and nothing else. */
+const derived = [['Tenant', 'effectivePolicy']] as const;
+
 /** The schema that is served: the subgraph behind the permission map. */
 export function createSchema(options: PermissionOptions): GraphQLSchema {
   const rules = permissionMap(options);
-  return recordDenials(guarded(subgraphSchema(), rules), guardedFields(rules));
+  const schema = recordDenials(guarded(subgraphSchema(), rules), guardedFields(rules));
+  for (const [type, field] of derived) tellOf(schema, type, field, { isDerived: true });
+  return schema;
 }

@@ -6,18 +6,21 @@ import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyRequ
 import type { Registry } from 'prom-client';
 import type { Authenticate } from './caller/bearer.ts';
 import type { Caller } from './caller/caller.ts';
-import type { Service } from './caller/context.ts';
+import type { RequestContext, Service } from './caller/context.ts';
 import { createContext } from './context.ts';
 import type { Database } from './db/connection.ts';
 import { watchReplicas } from './db/replica-metrics.ts';
 import type { Replicas } from './db/replicas.ts';
 import { createApollo } from './http/apollo.ts';
+import { createDirect, isPlainlyAccepted } from './http/direct.ts';
 import { addErrorAnswers, answerBadAddress, answerBadHttp } from './http/error-answers.ts';
+import { createExecutor } from './http/executor.ts';
 import { createMetrics } from './http/metrics.ts';
 import { addLoadShedding, answerInTime, fairTurns, type Overload } from './http/overload.ts';
 import { databaseReadiness } from './http/readiness.ts';
 import { createSchema } from './schema.ts';
 import * as limits from './shared/limits.ts';
+import { isPromise } from './shared/promise.ts';
 import type { Tracing } from './telemetry/tracing.ts';
 import { startPolicyFeed } from './tenancy/policy-feed.ts';
 import { PolicySnapshot } from './tenancy/policy-snapshot.ts';
@@ -59,6 +62,8 @@ declare module 'fastify' {
     caller: Caller | null;
     /** On the clock of performance.now(). */
     receivedAt: number;
+    /** Of a GraphQL call, once it is worked on. */
+    context: RequestContext | null;
   }
 }
 
@@ -95,16 +100,23 @@ export async function createServer(deps: ServerDeps): Promise<Server> {
   });
   // Fastify would take text/plain, which a foreign page can send without asking first.
   app.removeContentTypeParser('text/plain');
+  addJsonParser(app);
   const state = { draining: false };
   const readiness = databaseReadiness(deps.database.pool);
   app.addHook('onClose', () => readiness.close());
   const policies = new PolicySnapshot();
   const metrics = createMetrics(deps.database.pool, policies);
   if (deps.replicas) watchReplicas(metrics.registry, deps.replicas);
-  const schema = createSchema({ introspection: deps.introspection });
+  const made = createSchema({ introspection: deps.introspection });
+  const schema = deps.tracing?.watchFields(made) ?? made;
+  const executor = createExecutor(schema);
+  const direct = createDirect({ schema, executor, metrics });
+  const watching = deps.tracing?.plugin;
   const apollo = createApollo({
-    schema: deps.tracing?.watchFields(schema) ?? schema,
-    watching: deps.tracing?.plugin,
+    schema,
+    executor,
+    direct,
+    watching,
     metrics,
     introspection: deps.introspection,
   });
@@ -117,9 +129,20 @@ export async function createServer(deps: ServerDeps): Promise<Server> {
   app.decorateRequest('caller', null);
   app.decorateRequest('receivedAt', 0);
   app.decorateRequest('place', null);
+  app.decorateRequest('context', null);
+  const contextOf = (request: FastifyRequest): RequestContext => {
+    const { id: requestId, receivedAt, caller, log } = request;
+    request.context ??= createContext({ ...deps, policies, metrics }, { requestId, receivedAt, caller, log });
+    return request.context;
+  };
+  const throughApollo = fastifyApolloHandler(apollo, { context: async (request) => contextOf(request) }).bind(
+    app,
+  );
   app.route({
     method: 'POST',
     url: '/graphql',
+    // Its answers carry the same headers, by a hook of ours.
+    helmet: false,
     // Before the body is read: a bad token costs nothing more.
     onRequest: async (request, reply) => {
       answerInTime(reply, metrics, deps);
@@ -128,18 +151,17 @@ export async function createServer(deps: ServerDeps): Promise<Server> {
       request.caller = await deps.authenticate(request.headers.authorization);
     },
     ...fairTurns(metrics, deps),
-    handler: fastifyApolloHandler(apollo, {
-      context: async (request) =>
-        createContext(
-          { ...deps, policies, metrics },
-          {
-            requestId: request.id,
-            receivedAt: request.receivedAt,
-            caller: request.caller,
-            log: request.log,
-          },
-        ),
-    }),
+    handler(request, reply) {
+      // A call that is traced is seen phase by phase, and Apollo has them.
+      if (deps.tracing || !isPlainlyAccepted(request.headers.accept)) return throughApollo(request, reply);
+      const answered = direct.answer(request.body, () => contextOf(request));
+      const told = (text: string | null) => {
+        if (text === null) return throughApollo(request, reply);
+        reply.header('content-type', 'application/json; charset=utf-8');
+        return text;
+      };
+      return isPromise(answered) ? answered.then(told) : told(answered);
+    },
   });
   app.route({
     method: ['GET', 'HEAD', 'PUT', 'PATCH', 'DELETE'],
@@ -190,6 +212,46 @@ function requestIdOf({ headers }: { headers: Record<string, string | string[] | 
   return typeof given === 'string' && /^[\w.-]{1,64}$/.test(given) ? given : crypto.randomUUID();
 }
 
+/** What helmet sets elsewhere, for calls: it works out the same each time, and past Fastify. */
+const callHeaders = {
+  'content-security-policy': "default-src 'none';frame-ancestors 'none'",
+  'cross-origin-opener-policy': 'same-origin',
+  'cross-origin-resource-policy': 'same-origin',
+  'origin-agent-cluster': '?1',
+  'referrer-policy': 'no-referrer',
+  'strict-transport-security': 'max-age=31536000; includeSubDomains',
+  'x-content-type-options': 'nosniff',
+  'x-dns-prefetch-control': 'off',
+  'x-download-options': 'noopen',
+  'x-frame-options': 'SAMEORIGIN',
+  'x-permitted-cross-domain-policies': 'none',
+  'x-xss-protection': '0',
+};
+
+/**
+ * JSON as Fastify reads it: a body that would set a prototype is refused. Its own parser looks for that with
+ * patterns, which takes as long as the parsing; a body without these letters can't.
+ */
+function addJsonParser(app: FastifyInstance): void {
+  const careful = app.getDefaultJsonParser('error', 'error');
+  app.addContentTypeParser<string>('application/json', { parseAs: 'string' }, (request, body, done) => {
+    const plain = ['\\u', '__proto__', 'constructor'].some((letters) => body.includes(letters))
+      ? undefined
+      : parsed(body);
+    if (plain === undefined) careful(request, body, done);
+    else done(null, plain);
+  });
+}
+
+/** @returns undefined for what is no JSON */
+function parsed(body: string): unknown {
+  try {
+    return JSON.parse(body);
+  } catch {
+    return undefined;
+  }
+}
+
 async function addHeaders(
   app: FastifyInstance,
   { corsOrigins }: ServerDeps,
@@ -201,6 +263,11 @@ async function addHeaders(
       directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] },
     },
   });
+  app.addHook('onRequest', (request, reply, done) => {
+    const { helmet: own } = request.routeOptions.config as { helmet?: { skipRoute?: boolean } };
+    if (own?.skipRoute) reply.headers(callHeaders);
+    done();
+  });
   await app.register(cors, {
     origin: [...corsOrigins],
     methods: ['POST'],
@@ -208,10 +275,11 @@ async function addHeaders(
     exposedHeaders: ['x-request-id', 'retry-after'],
     maxAge: 600,
   });
-  app.addHook('onSend', async (request, reply) => {
+  app.addHook('onSend', (request, reply, _payload, done) => {
     reply.header('cache-control', 'no-store');
     reply.header('x-request-id', request.id);
     if (state.draining) reply.header('connection', 'close');
+    done();
   });
 }
 

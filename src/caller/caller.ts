@@ -38,16 +38,14 @@ export class Caller {
   readonly boundary: Boundary;
   /** As the token says, in its order, unknown ones included. */
   readonly scopes: readonly string[];
+  /** The same for all callers of a boundary, and for no others. */
+  readonly boundaryKey: string;
 
   constructor(subject: string, boundary: Boundary, granted: readonly string[]) {
     this.subject = subject;
     this.boundary = boundary;
     this.scopes = granted;
-  }
-
-  /** The same for all callers of a boundary, and for no others. */
-  get boundaryKey(): string {
-    return JSON.stringify([this.applicationId, this.tenantId]);
+    this.boundaryKey = JSON.stringify([this.applicationId, this.tenantId]);
   }
 
   may(scope: Scope): boolean {

@@ -9,7 +9,8 @@ import type { RequestContext } from '../caller/context.ts';
 import { assertMayReadSchema } from '../permissions.ts';
 import { type ErrorCode, errorStatus } from '../shared/errors.ts';
 import { retryAfterSeconds, tokensMax } from '../shared/limits.ts';
-import { createExecutor } from './executor.ts';
+import type { Direct } from './direct.ts';
+import type { Executor } from './executor.ts';
 import { logError, maskError } from './format-error.ts';
 import type { Metrics } from './metrics.ts';
 import { assertWithinLimits, DocumentLimitsRule, readsSchema } from './operation-limits.ts';
@@ -17,6 +18,8 @@ import { variablesOf } from './variables.ts';
 
 export interface ApolloOptions {
   schema: GraphQLSchema;
+  executor: Executor;
+  direct: Direct;
   metrics: Metrics;
   /** Whether anyone may read the schema. */
   introspection: boolean;
@@ -27,12 +30,14 @@ export interface ApolloOptions {
 /** Apollo Server with everything off that answers more than it was asked. */
 export function createApollo({
   schema,
+  executor,
+  direct,
   metrics,
   introspection,
   watching,
 }: ApolloOptions): ApolloServer<RequestContext> {
   return new ApolloServer<RequestContext>({
-    gateway: plannedExecution(schema),
+    gateway: plannedExecution(schema, executor),
     // Who may introspect is decided per caller, below.
     introspection: true,
     hideSchemaDetailsFromClientErrors: true,
@@ -50,7 +55,7 @@ export function createApollo({
       ApolloServerPluginCacheControlDisabled(),
       ApolloServerPluginInlineTraceDisabled(),
       ApolloServerPluginUsageReportingDisabled(),
-      limitsPlugin(schema, introspection),
+      limitsPlugin(schema, direct, introspection),
       answerPlugin(metrics),
       ...(watching ? [watching] : []),
     ],
@@ -58,8 +63,10 @@ export function createApollo({
 }
 
 /** Apollo takes another executor than graphql-js' from a gateway only; this one has a single schema and calls nobody. */
-function plannedExecution(schema: GraphQLSchema): ApolloServerOptionsWithGateway<RequestContext>['gateway'] {
-  const { execute } = createExecutor(schema);
+function plannedExecution(
+  schema: GraphQLSchema,
+  { execute }: Executor,
+): ApolloServerOptionsWithGateway<RequestContext>['gateway'] {
   const listeners = new Set<(loaded: { apiSchema: GraphQLSchema; coreSupergraphSdl: string }) => void>();
   return {
     onSchemaLoadOrUpdate(listener) {
@@ -70,6 +77,7 @@ function plannedExecution(schema: GraphQLSchema): ApolloServerOptionsWithGateway
       for (const listener of listeners) listener({ apiSchema: schema, coreSupergraphSdl: '' });
       return {
         executor: async ({ document, request, context }) =>
+          context.executed?.result ??
           execute({
             document,
             contextValue: context,
@@ -83,15 +91,20 @@ function plannedExecution(schema: GraphQLSchema): ApolloServerOptionsWithGateway
 }
 
 /** Refuses what asks for too much, and schema reads by those who may not. */
-const limitsPlugin = (schema: GraphQLSchema, introspection: boolean): ApolloServerPlugin<RequestContext> => ({
+const limitsPlugin = (
+  schema: GraphQLSchema,
+  direct: Direct,
+  introspection: boolean,
+): ApolloServerPlugin<RequestContext> => ({
   async requestDidStart() {
     return {
-      async didResolveOperation({ document, operation, request, contextValue }) {
+      async didResolveOperation({ source, document, operation, request, contextValue }) {
         if (operation === undefined) return;
         contextValue.beginOperation(operation.operation);
         if (readsSchema(document, operation)) assertMayReadSchema(contextValue, introspection);
         const variables = variablesOf(schema, operation, request.variables ?? {});
         assertWithinLimits(schema, document, operation, variables);
+        direct.learn(source, document);
       },
     };
   },
@@ -99,8 +112,8 @@ const limitsPlugin = (schema: GraphQLSchema, introspection: boolean): ApolloServ
 
 /** Logs errors, answers with the status that the gravest of them asks for, and measures. */
 const answerPlugin = (metrics: Metrics): ApolloServerPlugin<RequestContext> => ({
-  async requestDidStart() {
-    const startedAt = performance.now();
+  async requestDidStart({ contextValue: { executed } }) {
+    const startedAt = executed?.beganAt ?? performance.now();
     return {
       async didEncounterErrors({ errors, contextValue }) {
         for (const error of errors) logError(error, contextValue.log);

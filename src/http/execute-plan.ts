@@ -6,10 +6,10 @@ import {
   locatedError,
   OperationTypeNode,
 } from 'graphql';
-import type { ExecutionContext } from 'graphql/execution/execute.js';
 import { inspect } from 'graphql/jsutils/inspect.js';
 import { type Path, pathToArray } from 'graphql/jsutils/Path.js';
 import { isPromise } from '../shared/promise.ts';
+import { Answer, type Execution, piecesOf } from './pieces.ts';
 import { type Plan, type PlannedField, type Shape, selectionOf } from './plan.ts';
 import { infoOf, isLate, pathTo, readsProperty, resultOf } from './resolve-field.ts';
 import { runtimeType } from './runtime-type.ts';
@@ -22,25 +22,15 @@ import { runtimeType } from './runtime-type.ts';
 
 type Data = Record<string, unknown>;
 
-/** Inherits no name that an alias could meet; objects of a null prototype do not either, and are slow. */
-class Answer {
-  [name: string]: unknown;
-}
-Object.setPrototypeOf(Answer.prototype, null);
-
 /** Answers the data of a query or mutation, and leaves its errors in the execution. */
-export function executePlan(
-  execution: ExecutionContext,
-  plan: Plan,
-  type: GraphQLObjectType,
-): Data | Promise<Data> {
+export function executePlan(execution: Execution, plan: Plan, type: GraphQLObjectType): Data | Promise<Data> {
   const fields = plan.root(execution, type);
   return execution.operation.operation === OperationTypeNode.MUTATION
     ? executeSerially(execution, fields)
     : executeFields(execution, fields, execution.rootValue, undefined);
 }
 
-function executeSerially(execution: ExecutionContext, fields: readonly PlannedField[]): Data | Promise<Data> {
+function executeSerially(execution: Execution, fields: readonly PlannedField[]): Data | Promise<Data> {
   const next = (data: Data, field: PlannedField): Data | Promise<Data> => {
     const value = executeField(execution, field, execution.rootValue, undefined);
     const set = (result: unknown): Data => {
@@ -60,7 +50,7 @@ function executeSerially(execution: ExecutionContext, fields: readonly PlannedFi
 }
 
 function executeFields(
-  execution: ExecutionContext,
+  execution: Execution,
   fields: readonly PlannedField[],
   source: unknown,
   path: Path | undefined,
@@ -97,7 +87,7 @@ function executeFields(
 }
 
 function executeField(
-  execution: ExecutionContext,
+  execution: Execution,
   field: PlannedField,
   source: unknown,
   parent: Path | undefined,
@@ -118,7 +108,7 @@ function executeField(
 
 /** @param property what the field's property holds, if it was read: reading may cost, or count */
 function settle(
-  execution: ExecutionContext,
+  execution: Execution,
   field: PlannedField,
   source: unknown,
   path: Path,
@@ -144,7 +134,7 @@ function settle(
 
 /** Where null may stand, it does, and the error is told; elsewhere the error goes on to the parent. */
 function failed(
-  { collectedErrors }: ExecutionContext,
+  { collectedErrors }: Execution,
   { nodes }: PlannedField,
   { isNonNull }: Shape,
   path: Path,
@@ -159,7 +149,7 @@ function failed(
 // --- completing values ---------------------------------------------------------------------------
 
 function complete(
-  execution: ExecutionContext,
+  execution: Execution,
   field: PlannedField,
   shape: Shape,
   info: GraphQLResolveInfo,
@@ -212,7 +202,7 @@ function completeLeaf(field: PlannedField, shape: Shape & { kind: 'leaf' }, valu
 }
 
 function completeList(
-  execution: ExecutionContext,
+  execution: Execution,
   field: PlannedField,
   shape: Shape,
   info: GraphQLResolveInfo,
@@ -229,12 +219,18 @@ function completeList(
   }
   const items: unknown[] = [];
   let isPending = false;
+  const pieces = piecesOf(execution, field, shape);
   try {
     for (const item of value as Iterable<unknown>) {
+      const known = pieces?.find(item);
+      if (known) {
+        items.push(known);
+        continue;
+      }
       const itemPath: Path = { prev: path, key: items.length, typename: undefined };
       const completed = completeItem(execution, field, shape, info, itemPath, item);
       if (isPromise(completed)) isPending = true;
-      items.push(completed);
+      items.push(pieces ? pieces.made(item, completed) : completed);
     }
   } catch (error) {
     // graphql-js leaves the items before unhandled, and a rejection that is unhandled ends the process.
@@ -245,7 +241,7 @@ function completeList(
 }
 
 function completeItem(
-  execution: ExecutionContext,
+  execution: Execution,
   field: PlannedField,
   shape: Shape,
   info: GraphQLResolveInfo,
@@ -265,7 +261,7 @@ function completeItem(
 }
 
 function completeObject(
-  execution: ExecutionContext,
+  execution: Execution,
   field: PlannedField,
   type: GraphQLObjectType,
   info: GraphQLResolveInfo,

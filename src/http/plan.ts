@@ -46,6 +46,8 @@ export interface PlannedField {
 export class Plan {
   /** Fields planned so far. */
   size = 0;
+  /** Whether other executions will use it. */
+  isKept = false;
   #root: readonly PlannedField[] | null = null;
 
   root(execution: ExecutionContext, type: GraphQLObjectType): readonly PlannedField[] {

@@ -1,7 +1,9 @@
 import {
   coerceInputValue,
+  GraphQLID,
   type GraphQLInputType,
   type GraphQLSchema,
+  GraphQLString,
   getNullableType,
   getVariableValues,
   isInputObjectType,
@@ -32,6 +34,39 @@ export function variablesOf(
     if (isInputType(type)) assertFits(definition.variable.name.value, type, given, definition.defaultValue);
   }
   throw badInput('A variable does not fit its type.');
+}
+
+/** Reads the variables of one operation where there is nothing to coerce in them; else answers null. */
+export type ReadPlain = (given: Variables) => { variables: Variables; lengths: number[] } | null;
+
+/**
+ * For operations whose variables are texts, ids and lists of them: the most frequent ones have no others.
+ * @returns null for other operations
+ */
+export function plainReader(
+  schema: GraphQLSchema,
+  { variableDefinitions = [] }: OperationDefinitionNode,
+): ReadPlain | null {
+  const places: { name: string; isList: boolean }[] = [];
+  for (const { variable, type: written } of variableDefinitions) {
+    const type = getNullableType(typeFromAST(schema, written));
+    const inner = isListType(type) ? getNullableType(type.ofType) : type;
+    if (inner !== GraphQLID && inner !== GraphQLString) return null;
+    places.push({ name: variable.name.value, isList: isListType(type) });
+  }
+  return (given) => {
+    const variables: Variables = {};
+    const lengths: number[] = [];
+    for (const { name, isList } of places) {
+      const value = Object.hasOwn(given, name) ? given[name] : undefined;
+      if (isList) {
+        if (!Array.isArray(value) || !value.every((item) => typeof item === 'string')) return null;
+        lengths.push(value.length);
+      } else if (typeof value !== 'string') return null;
+      variables[name] = value;
+    }
+    return { variables, lengths };
+  };
 }
 
 function assertFits(name: string, type: GraphQLInputType, given: Variables, fallback: unknown): void {

@@ -47,6 +47,8 @@ export const costMax = 25_000;
 export const plansMax = 100;
 /** Fields of a plan that is kept: a typical one has 10 to 100, and each takes about 300 bytes. */
 export const planFieldsMax = 1_000;
+/** Objects of lists whose text is kept, half of them at least: each takes about 400 bytes. */
+export const piecesMax = 20_000;
 /** A preview looks at every user whom the change concerns: a request may ask for four. */
 export const previewCost = 6_000;
 

@@ -73,7 +73,8 @@ export class PolicySnapshot {
   tenant(id: string): TenantRow | null {
     if (!this.isCertain) return null;
     const tenant = this.#tenants.get(id);
-    const application = tenant && this.#applications.get(tenant.applicationId);
+    // It is kept anew with each tenant of its own that is read, so it need not be moved up here.
+    const application = tenant && this.#applications.peek(tenant.applicationId);
     if (!tenant || !application) return null;
     if (tenant.application === application) return tenant;
     const joined = Object.freeze({ ...tenant, application });

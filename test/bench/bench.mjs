@@ -1,5 +1,6 @@
 // npm run bench: the service beside its peers, on one PostgreSQL; README.md says what is compared with what.
-//   --only reads|mfa|growth   --rounds N (5)   --seconds N   of one slice (5)   --tenants N (1000)   --json FILE
+//   --only reads|mfa|growth   --rounds N (5)   --seconds N   of one slice (5)   --tenants N (1000)
+//   --largest N   tenants that growth goes up to (1000000), at least 100000   --json FILE
 import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { openGround } from './data.mjs';
@@ -16,6 +17,7 @@ const { values } = parseArgs({
     rounds: { type: 'string', default: '5' },
     seconds: { type: 'string', default: '5' },
     tenants: { type: 'string', default: '1000' },
+    largest: { type: 'string', default: '1000000' },
     json: { type: 'string' },
   },
 });
@@ -23,6 +25,7 @@ const options = {
   rounds: Number(values.rounds),
   seconds: Number(values.seconds),
   tenants: Number(values.tenants),
+  largest: Number(values.largest),
   warmUpSeconds: Math.min(5, Number(values.seconds)),
   connections: 32,
   sizes: [1, 50, 200],

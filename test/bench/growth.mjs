@@ -8,7 +8,7 @@ import { inTurn, ratioOf } from './rounds.mjs';
 import { productSteps, runSteps } from './steps.mjs';
 
 /** Applications grow with their tenants; users are few, so that seeding stays quick. */
-const sizes = [
+const allSizes = [
   { tenants: 1_000, users: 1_000, applications: 10 },
   { tenants: 100_000, users: 100_000, applications: 10 },
   { tenants: 1_000_000, users: 100_000, applications: 100 },
@@ -23,6 +23,7 @@ const snapshotTenants = 100_000;
 
 /** Question 3: the same server with more tenants; its memory and its start. */
 export async function compareGrowth(ground, load, options) {
+  const sizes = allSizes.filter(({ tenants }) => tenants <= options.largest);
   for (const size of sizes) {
     const seconds = await seedDatabase(ground, databaseOf(size), size);
     console.log(`${nameOf(size)}, ${size.users} users: seeded in ${seconds.toFixed(0)} s`);
@@ -31,9 +32,9 @@ export async function compareGrowth(ground, load, options) {
     'content-type': 'application/json',
     authorization: `Bearer ${await ground.mint({ scope: 'mfa-policy:read' })}`,
   };
-  const starts = await timeStarts(ground);
+  const starts = await timeStarts(ground, sizes);
   const memory = await weigh(ground, load, headers, options);
-  const latencies = await compareLatencies(ground, load, headers, options);
+  const latencies = await compareLatencies(ground, load, headers, options, sizes);
   return [starts, memory, ...latencies];
 }
 
@@ -44,7 +45,7 @@ const startOn = (ground, size) =>
   startServer(nameOf(size), 'contestants/cufflink.mjs', ground.productEnv(databaseOf(size)));
 
 /** From the start of the process to the first time it says that it is ready. */
-async function timeStarts(ground) {
+async function timeStarts(ground, sizes) {
   const lines = [['Start, s', 'median', 'spread']];
   const goals = [];
   for (const size of sizes) {
@@ -72,7 +73,7 @@ async function timeStarts(ground) {
 
 /** Resident memory of a server: idle, after every tenant's policy was asked for once, and after load. */
 async function weigh(ground, load, headers, options) {
-  const size = sizes.find(({ tenants }) => tenants === snapshotTenants);
+  const size = allSizes.find(({ tenants }) => tenants === snapshotTenants);
   const server = { ...(await startOn(ground, size)), dialect: 'contract' };
   await sleep(5_000);
   const idle = await memoryOf(server.pid);
@@ -110,7 +111,7 @@ async function weigh(ground, load, headers, options) {
   };
 }
 
-async function compareLatencies(ground, load, headers, options) {
+async function compareLatencies(ground, load, headers, options, sizes) {
   const servers = [];
   for (const size of sizes) servers.push({ ...(await startOn(ground, size)), size });
   const results = [];

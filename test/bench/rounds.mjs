@@ -33,7 +33,10 @@ export async function inTurn(contestants, { rounds, seconds, warmUpSeconds }, ru
   for (let round = 1; round <= rounds; round += 1) {
     for (const [n, contestant] of contestants.entries()) {
       await measure(contestant, 'warming up', leadInSeconds);
-      series[n].rounds.push(await measure(contestant, `round ${round}`, seconds));
+      const measured = await measure(contestant, `round ${round}`, seconds);
+      if (measured.answers === 0)
+        throw new Error(`${contestant.name} answered nothing in ${seconds} s: ask for longer --seconds.`);
+      series[n].rounds.push(measured);
     }
     if (process.stderr.isTTY) process.stderr.write(`\x1b[K  round ${round} of ${rounds}\r`);
   }
