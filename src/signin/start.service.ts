@@ -57,7 +57,9 @@ export async function startMfa(
   assertMayRunSteps(caller);
   const valid = parseStart(input, context.redirectOrigins);
   if (valid instanceof InvalidInput) return valid;
-  const key = valid.idempotencyKey == null ? null : keyOf(context, 'startMfa', valid.idempotencyKey, input);
+  const about = isId(input.tenantId) ? input.tenantId : '';
+  const key =
+    valid.idempotencyKey == null ? null : keyOf(context, 'startMfa', valid.idempotencyKey, input, about);
 
   const now = context.clock.now();
   const subject = isId(input.tenantId)
@@ -141,7 +143,7 @@ async function save(
 async function repeat(
   context: RequestContext,
   { tenantId, userId }: StartMfaInput,
-  { id, inputDigest }: IdempotencyKey,
+  { tenantId: about, id, inputDigest }: IdempotencyKey,
 ): Promise<MfaDecision | InvalidInput | NotFound> {
   const first = await rowOf(
     context.em,
@@ -154,7 +156,7 @@ async function repeat(
       select k.input_digest as "inputDigest", k.answer as kept,
         exists (select from tenants t where t.id = ${tenantId} and ${callerOf(context).tenantsInBoundary('t')}) as "isThere",
         (select u.enrollment_required_at from users u where u.tenant_id = ${tenantId} and u.id = ${userId}) as "requiredAt"
-      from idempotency_keys k where k.id = ${id}`,
+      from idempotency_keys k where k.tenant_id = ${about} and k.id = ${id}`,
   );
   if (first?.inputDigest !== inputDigest) return usedForAnother();
   const { kept, isThere } = first;
