@@ -1,13 +1,14 @@
 import { randomBytes } from 'node:crypto';
 import { Client } from 'pg';
 import { databaseUrl } from '../setup/harness.ts';
+import { createDatabase, dropDatabase } from '../setup/nodes.mjs';
 
 const names: string[] = [];
 
 /** An empty database of the test's own, on the server that the tests use. @returns its URL */
 export async function newDatabase(): Promise<string> {
   const name = `cufflink_test_${randomBytes(6).toString('hex')}`;
-  await withClient(databaseUrl(), (client) => client.query(`create database ${name}`));
+  await createDatabase(databaseUrl(), name);
   names.push(name);
   const url = new URL(databaseUrl());
   url.pathname = `/${name}`;
@@ -16,9 +17,7 @@ export async function newDatabase(): Promise<string> {
 
 /** For afterEach, once everything that uses them has ended. */
 export async function dropDatabases(): Promise<void> {
-  for (const name of names.splice(0)) {
-    await withClient(databaseUrl(), (client) => client.query(`drop database if exists ${name} with (force)`));
-  }
+  for (const name of names.splice(0)) await dropDatabase(databaseUrl(), name);
 }
 
 export async function withClient<T>(url: string, work: (client: Client) => Promise<T>): Promise<T> {
