@@ -14,7 +14,8 @@ export const databaseLayout: Layout = {
     auth_factors: 'tenant_id',
     pending_auth_factors: 'tenant_id',
     mfa_steps: 'tenant_id',
-    idempotency_keys: 'tenant_id',
+    // A key is its caller's, whichever tenant the call is about: used for another one, it is refused.
+    idempotency_keys: 'id',
     audit_events: 'tenant_id',
     audit_unsealed: 'tenant_id',
     audit_chains: 'tenant_id',

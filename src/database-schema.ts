@@ -4,7 +4,6 @@ import { Migration20261124180000 } from '../migrations/Migration20261124180000.t
 import { Migration20261124200000 } from '../migrations/Migration20261124200000.ts';
 import { Migration20261124220000 } from '../migrations/Migration20261124220000.ts';
 import { Migration20261124230000 } from '../migrations/Migration20261124230000.ts';
-import { Migration20261127010000 } from '../migrations/Migration20261127010000.ts';
 import { prepareRecord } from './audit/append-only.ts';
 import { AuditEventEntity } from './audit/audit-event.entity.ts';
 import {
@@ -53,7 +52,6 @@ export const databaseSchema: Schema = {
     { name: 'Migration20261124200000', class: Migration20261124200000 },
     { name: 'Migration20261124220000', class: Migration20261124220000 },
     { name: 'Migration20261124230000', class: Migration20261124230000 },
-    { name: 'Migration20261127010000', class: Migration20261127010000 },
   ],
   prepare: (owner) => prepareRecord(owner, new Date()),
 };

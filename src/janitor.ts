@@ -25,16 +25,21 @@ export async function cleanUp(database: Database, clock: Clock): Promise<number>
   const deadBefore = secondsAfter(now, -webhookDeadDays * 86_400);
   const isOver = sql`settled_at < ${deliveredBefore} and (state = 'DELIVERED' or settled_at < ${deadBefore})`;
   return (
-    (await deleteInBatches(database, 'mfa_steps', ['id'], sql`expires_at < ${stepsBefore}`)) +
-    (await deleteInBatches(database, 'pending_auth_factors', ['id'], sql`expires_at < ${now}`)) +
+    (await deleteInBatches(database, 'mfa_steps', ['tenant_id', 'id'], sql`expires_at < ${stepsBefore}`)) +
+    (await deleteInBatches(database, 'pending_auth_factors', ['tenant_id', 'id'], sql`expires_at < ${now}`)) +
     (await deleteInBatches(database, 'idempotency_keys', ['id'], sql`created_at < ${keysBefore}`)) +
-    (await deleteInBatches(database, 'webhook_deliveries', ['endpoint_id', 'seal', 'ordinal'], isOver))
+    (await deleteInBatches(
+      database,
+      'webhook_deliveries',
+      ['tenant_id', 'endpoint_id', 'seal', 'ordinal'],
+      isOver,
+    ))
   );
 }
 
 /**
  * One server at a time: another finds the lock taken, and leaves the work to whoever has it.
- * @param key the columns of the primary key beside the tenant's
+ * @param key the columns of the primary key
  */
 async function deleteInBatches(
   database: Database,
@@ -42,7 +47,7 @@ async function deleteInBatches(
   key: readonly string[],
   over: RawBuilder<unknown>,
 ): Promise<number> {
-  const columns = sql.join(['tenant_id', ...key].map((column) => sql.ref(column)));
+  const columns = sql.join(key.map((column) => sql.ref(column)));
   let deleted = 0;
   for (;;) {
     const count = await inTransaction(database.fork(), async (em) => {

@@ -6,8 +6,6 @@ export const IdempotencyKeyEntity = defineEntity({
   name: 'IdempotencyKey',
   tableName: 'idempotency_keys',
   properties: {
-    /** The tenant that the call is about, where the caller named it; '' for calls about others. */
-    tenantId: text().primary(),
     /** Digest of caller, boundary, mutation and key. */
     id: text().primary(),
     inputDigest: text(),

@@ -36,13 +36,13 @@ export function once<Answer extends object>(
     if ((await countOf(em, claim(context, key, null))) === 1) {
       const answer = await call.act(em);
       const kept = JSON.stringify(call.keep(answer));
-      await countOf(em, sql`update idempotency_keys set answer = ${kept}::jsonb where ${isKey(key)}`);
+      await countOf(em, sql`update idempotency_keys set answer = ${kept}::jsonb where id = ${key.id}`);
       return answer;
     }
     const first = await rowOf(
       em,
       sql<{ inputDigest: string; answer: Record<string, unknown> }>`
-        select input_digest as "inputDigest", answer from idempotency_keys where ${isKey(key)}`,
+        select input_digest as "inputDigest", answer from idempotency_keys where id = ${key.id}`,
     );
     return first?.inputDigest === key.inputDigest ? call.restore(first.answer, em) : usedForAnother();
   });
@@ -50,27 +50,13 @@ export function once<Answer extends object>(
 
 /** A call's key as it is stored: bound to caller, boundary and mutation, with a digest of its input. */
 export interface IdempotencyKey {
-  /** '' for a call that is not about one tenant. */
-  tenantId: string;
   id: string;
   inputDigest: string;
 }
 
-/** The condition that finds a key. */
-export const isKey = ({ tenantId, id }: Pick<IdempotencyKey, 'tenantId' | 'id'>): RawBuilder<unknown> =>
-  sql`tenant_id = ${tenantId} and id = ${id}`;
-
-/** @param about the tenant whose shard the key shall lie in, beside what the call writes there */
-export function keyOf(
-  context: RequestContext,
-  mutation: string,
-  key: string,
-  input: object,
-  about = '',
-): IdempotencyKey {
+export function keyOf(context: RequestContext, mutation: string, key: string, input: object): IdempotencyKey {
   const { subject, applicationId, tenantId } = callerOf(context);
   return {
-    tenantId: about,
     id: digestOf(subject, applicationId ?? undefined, tenantId ?? undefined, mutation, key),
     inputDigest: digestOf(canonicalJson({ ...input, idempotencyKey: null })),
   };
@@ -82,14 +68,14 @@ export function keyOf(
  */
 export function claim(
   { clock }: RequestContext,
-  { tenantId: about, id, inputDigest }: IdempotencyKey,
+  { id, inputDigest }: IdempotencyKey,
   answer: object | null,
 ): RawBuilder<unknown> {
   const now = clock.now();
   const forgotten = secondsAfter(now, -idempotencyHours * 3600);
-  return sql`insert into idempotency_keys (tenant_id, id, input_digest, created_at, answer)
-    values (${about}, ${id}, ${inputDigest}, ${now}, ${answer && JSON.stringify(answer)}::jsonb)
-    on conflict (tenant_id, id) do update set input_digest = excluded.input_digest, created_at = excluded.created_at, answer = excluded.answer
+  return sql`insert into idempotency_keys (id, input_digest, created_at, answer)
+    values (${id}, ${inputDigest}, ${now}, ${answer && JSON.stringify(answer)}::jsonb)
+    on conflict (id) do update set input_digest = excluded.input_digest, created_at = excluded.created_at, answer = excluded.answer
     where idempotency_keys.created_at <= ${forgotten}`;
 }
 

@@ -57,9 +57,7 @@ export async function startMfa(
   assertMayRunSteps(caller);
   const valid = parseStart(input, context.redirectOrigins);
   if (valid instanceof InvalidInput) return valid;
-  const about = isId(input.tenantId) ? input.tenantId : '';
-  const key =
-    valid.idempotencyKey == null ? null : keyOf(context, 'startMfa', valid.idempotencyKey, input, about);
+  const key = valid.idempotencyKey == null ? null : keyOf(context, 'startMfa', valid.idempotencyKey, input);
 
   const now = context.clock.now();
   const subject = isId(input.tenantId)
@@ -143,7 +141,7 @@ async function save(
 async function repeat(
   context: RequestContext,
   { tenantId, userId }: StartMfaInput,
-  { tenantId: about, id, inputDigest }: IdempotencyKey,
+  { id, inputDigest }: IdempotencyKey,
 ): Promise<MfaDecision | InvalidInput | NotFound> {
   const first = await rowOf(
     context.em,
@@ -153,10 +151,13 @@ async function repeat(
       isThere: boolean;
       requiredAt: string | null;
     }>`
+      with there as materialized (
+        select 1 from tenants t where t.id = ${tenantId} and ${callerOf(context).tenantsInBoundary('t')}),
+      required as materialized (
+        select u.enrollment_required_at as at from users u where u.tenant_id = ${tenantId} and u.id = ${userId})
       select k.input_digest as "inputDigest", k.answer as kept,
-        exists (select from tenants t where t.id = ${tenantId} and ${callerOf(context).tenantsInBoundary('t')}) as "isThere",
-        (select u.enrollment_required_at from users u where u.tenant_id = ${tenantId} and u.id = ${userId}) as "requiredAt"
-      from idempotency_keys k where k.tenant_id = ${about} and k.id = ${id}`,
+        exists (select 1 from there) as "isThere", (select at from required) as "requiredAt"
+      from idempotency_keys k where k.id = ${id}`,
   );
   if (first?.inputDigest !== inputDigest) return usedForAnother();
   const { kept, isThere } = first;

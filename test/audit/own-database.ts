@@ -20,7 +20,7 @@ export interface OwnDatabase {
 export async function ownDatabase(): Promise<OwnDatabase> {
   const url = await newDatabase();
   await migrate(url, databaseSchema);
-  if (isDistributed) await distribute(url, databaseSchema, databaseLayout, { shards: 4 });
+  if (isDistributed) await distribute(url, databaseSchema, databaseLayout, { shards: 2 });
   const open = (as: string) => openDatabase({ url: as, schema: databaseSchema, unlimited: true });
   const [server, owner] = await Promise.all([open(inRole(url, serverRole)), open(url)]);
   return {

@@ -93,7 +93,7 @@ export const totpRow = (tenantId: string, userId: string): Statement => ({
 });
 
 /** Locks a step. */
-export const stepRow = (stepId: string): Statement => ({
-  text: 'select from mfa_steps where id = $1 for update',
-  values: [stepId],
+export const stepRow = (tenantId: string, stepId: string): Statement => ({
+  text: 'select from mfa_steps where tenant_id = $1 and id = $2 for update',
+  values: [tenantId, stepId],
 });
