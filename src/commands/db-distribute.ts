@@ -30,11 +30,11 @@ try {
   });
   if (values.help) process.stdout.write(help);
   else {
+    const shards = values.shards === undefined ? {} : { shards: shardsOf(values.shards) };
     const { databaseUrl } = readSomeEnv(['DATABASE_URL']);
     if (databaseUrl === undefined) {
       throw new ArgumentError('DATABASE_URL is required: the embedded database has one node.');
     }
-    const shards = values.shards === undefined ? {} : { shards: shardsOf(values.shards) };
     const plan = await distribute(databaseUrl, databaseSchema, databaseLayout, {
       ...shards,
       isPlan: values.plan,

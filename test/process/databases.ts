@@ -15,6 +15,20 @@ export async function newDatabase(): Promise<string> {
   return url.href;
 }
 
+/** The same without any extension, and on one node. */
+export async function newPlainDatabase(): Promise<string> {
+  const name = `cufflink_test_${randomBytes(6).toString('hex')}`;
+  await withClient(databaseUrl(), async (client) => {
+    // Means nothing to a server without the extension.
+    await client.query('set citus.enable_create_database_propagation = off');
+    await client.query(`create database ${name}`);
+  });
+  names.push(name);
+  const url = new URL(databaseUrl());
+  url.pathname = `/${name}`;
+  return url.href;
+}
+
 /** For afterEach, once everything that uses them has ended. */
 export async function dropDatabases(): Promise<void> {
   for (const name of names.splice(0)) await dropDatabase(databaseUrl(), name);
