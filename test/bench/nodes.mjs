@@ -26,7 +26,9 @@ const { values } = parseArgs({
   },
 });
 if (!values.one || !values.many) {
-  console.error('--one and --many: addresses of two empty databases, the second on a coordinator with its nodes.');
+  console.error(
+    '--one and --many: addresses of two empty databases, the second on a coordinator with its nodes.',
+  );
   process.exit(1);
 }
 const options = {
