@@ -73,8 +73,8 @@ export async function distribute(
   return withMigrationLock(url, async (session) => {
     const plan = await planOf(session, layout, shards);
     if (isPlan) return plan;
-    if (plan.reference.length + plan.distributed.length > 0) await change(session, layout, plan, onStep);
     await session.query(settings(session.database ?? ''));
+    if (plan.reference.length + plan.distributed.length > 0) await change(session, layout, plan, onStep);
     for (const table of plan.copies.length > 0 ? plan.copies : await copiesOf(session, layout)) {
       onStep?.(`${table}: removing the copy from before`);
       await session.query('select truncate_local_data_after_distributing_table($1)', [table]);
