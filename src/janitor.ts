@@ -1,6 +1,6 @@
 import type { Log } from './caller/context.ts';
 import type { Database } from './db/connection.ts';
-import { countOf, type RawBuilder, sql } from './db/sql.ts';
+import { countOf, inTransaction, type RawBuilder, rowOf, sql } from './db/sql.ts';
 import { type Clock, secondsAfter } from './shared/clock.ts';
 import {
   finishedStepHours,
@@ -25,30 +25,50 @@ export async function cleanUp(database: Database, clock: Clock): Promise<number>
   const deadBefore = secondsAfter(now, -webhookDeadDays * 86_400);
   const isOver = sql`settled_at < ${deliveredBefore} and (state = 'DELIVERED' or settled_at < ${deadBefore})`;
   return (
-    (await deleteInBatches(database, 'mfa_steps', sql`expires_at < ${stepsBefore}`)) +
-    (await deleteInBatches(database, 'pending_auth_factors', sql`expires_at < ${now}`)) +
-    (await deleteInBatches(database, 'idempotency_keys', sql`created_at < ${keysBefore}`)) +
-    (await deleteInBatches(database, 'webhook_deliveries', isOver))
+    (await deleteInBatches(database, 'mfa_steps', ['tenant_id', 'id'], sql`expires_at < ${stepsBefore}`)) +
+    (await deleteInBatches(database, 'pending_auth_factors', ['tenant_id', 'id'], sql`expires_at < ${now}`)) +
+    (await deleteInBatches(database, 'idempotency_keys', ['id'], sql`created_at < ${keysBefore}`)) +
+    (await deleteInBatches(
+      database,
+      'webhook_deliveries',
+      ['tenant_id', 'endpoint_id', 'seal', 'ordinal'],
+      isOver,
+    ))
   );
 }
 
+/**
+ * One server at a time: another finds the lock taken, and leaves the work to whoever has it.
+ * @param key the columns of the primary key
+ */
 async function deleteInBatches(
   database: Database,
   table: string,
+  key: readonly string[],
   over: RawBuilder<unknown>,
 ): Promise<number> {
-  const em = database.fork();
+  const columns = sql.join(key.map((column) => sql.ref(column)));
   let deleted = 0;
   for (;;) {
-    const count = await countOf(
-      em,
-      sql`delete from ${sql.table(table)} where ctid in (
-        select ctid from ${sql.table(table)} where ${over} limit ${janitorBatchRowsMax} for update skip locked)`,
-    );
+    const count = await inTransaction(database.fork(), async (em) => {
+      const lock = await rowOf(
+        em,
+        sql<{ mine: boolean }>`select pg_try_advisory_xact_lock(${janitorLock}::bigint) as mine`,
+      );
+      if (!lock?.mine) return 0;
+      return countOf(
+        em,
+        sql`delete from ${sql.table(table)} where (${columns}) in (
+          select ${columns} from ${sql.table(table)} where ${over} limit ${janitorBatchRowsMax}) and ${over}`,
+      );
+    });
     deleted += count;
     if (count < janitorBatchRowsMax) return deleted;
   }
 }
+
+/** Any fixed number that no other lock has. */
+const janitorLock = 4_717_321_907;
 
 /** Cleans up now and then, until stopped. Several servers may do so at once. */
 export function startJanitor(

@@ -66,7 +66,7 @@ async function makePartitions(client: ClientBase, now: Date, warn: Warn): Promis
     const name = partitionName(from);
     const { rows } = await client.query<{ made: boolean; used: boolean }>(
       `select to_regclass($1) is not null as made,
-         exists (select from audit_events_default where at >= $2 and at < $3) as used`,
+         exists (select 1 from audit_events_default where at >= $2 and at < $3) as used`,
       [name, from, to],
     );
     if (rows[0]?.made || rows[0]?.used) continue;

@@ -81,20 +81,20 @@ export async function* pruneSteps(
     await dropMonth(em, name);
     yield { ...nothing, partitions: [name] };
   }
-  const deleteRows = (table: string, isOver: RawBuilder<unknown>) =>
+  const deleteRows = (table: string, key: RawBuilder<unknown>, isOver: RawBuilder<unknown>) =>
     countOf(
       em,
-      sql`delete from ${sql.table(table)} where ctid = any (array(
-        select ctid from ${sql.table(table)} as t where ${isOver} limit ${batch.rows}))`,
+      sql`delete from ${sql.table(table)} where (${key}) in (
+        select ${key} from ${sql.table(table)} as t where ${isOver} limit ${batch.rows})`,
     );
   for (;;) {
-    const otherEvents = await deleteRows('audit_events_default', sql`at < ${before}`);
+    const otherEvents = await deleteRows('audit_events_default', sql`tenant_id, at, id`, sql`at < ${before}`);
     if (otherEvents === 0) break;
     yield { ...nothing, otherEvents };
   }
   const isGone = sql`event_id < ${firstIdAt(before)}::uuid and not exists (
     select from audit_events e where e.tenant_id = t.tenant_id and e.at = t.at and e.id = t.event_id)`;
-  while ((await deleteRows('audit_unsealed', isGone)) > 0) yield nothing;
+  while ((await deleteRows('audit_unsealed', sql`tenant_id, position`, isGone)) > 0) yield nothing;
   let after = { tenantId: '', applicationId: '' };
   for (;;) {
     const page = await deleteSeals(em, before, after, batch);
@@ -110,7 +110,7 @@ const isOld = (before: Date) => sql`coalesce(
 
 /**
  * Deletes the oldest seals of some chains, as far as they are old, and keeps in the same statement from
- * where each chain goes on.
+ * where each chain goes on. Seals are numbered without a gap, so the next to go are known by their numbers.
  * @param after the chain before the first one
  * @returns the last chain that was looked at, and how many seals went; null where there is none
  */
@@ -124,19 +124,21 @@ const deleteSeals = (
     em,
     sql<{ tenantId: string; applicationId: string; seals: number }>`
       with page as materialized (
-        select tenant_id, application_id from audit_chains
-        where (tenant_id, application_id) > (${after.tenantId}, ${after.applicationId})
-        order by tenant_id, application_id limit ${batch.chains}
+        select c.tenant_id, c.application_id, coalesce(p.seal, 0) as pruned
+        from audit_chains c
+          left join audit_pruned_chains p on p.tenant_id = c.tenant_id and p.application_id = c.application_id
+        where (c.tenant_id, c.application_id) > (${after.tenantId}, ${after.applicationId})
+        order by c.tenant_id, c.application_id limit ${batch.chains}
       ),
-      looked as (
-        select s.id, bool_and(s.old) over (partition by p.tenant_id, p.application_id order by s.seal) as goes
-        from page p cross join lateral (
-          select s.ctid as id, s.seal, ${isOld(before)} as old from audit_seals s
-          where s.tenant_id = p.tenant_id and s.application_id = p.application_id order by s.seal limit ${batch.seals}
-        ) s
+      looked as materialized (
+        select s.tenant_id, s.application_id, s.seal,
+          bool_and(${isOld(before)}) over (partition by s.tenant_id, s.application_id order by s.seal) as goes
+        from page p join audit_seals s on s.tenant_id = p.tenant_id and s.application_id = p.application_id
+          and s.seal > p.pruned and s.seal <= p.pruned + ${batch.seals}::int
       ),
       gone as (
-        delete from audit_seals where ctid = any (array(select id from looked where goes))
+        delete from audit_seals where (tenant_id, application_id, seal) in (
+          select tenant_id, application_id, seal from looked where goes)
         returning tenant_id, application_id, seal, hash
       ),
       kept as (

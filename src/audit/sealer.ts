@@ -1,7 +1,17 @@
 import { randomInt } from 'node:crypto';
 import type { EntityManager } from '@mikro-orm/postgresql';
 import type { Database } from '../db/connection.ts';
-import { hot, partsOf, type RawBuilder, rowOf, rowsOf, type Statements, sql } from '../db/sql.ts';
+import {
+  countOf,
+  hot,
+  inTransaction,
+  partsOf,
+  type RawBuilder,
+  rowOf,
+  rowsOf,
+  type Statements,
+  sql,
+} from '../db/sql.ts';
 import type { Clock } from '../shared/clock.ts';
 import { sealChainsMax, sealEventsMax, sealIntervalMs, sealPassChainsMax } from '../shared/limits.ts';
 
@@ -81,24 +91,57 @@ async function unsealedChains(em: EntityManager): Promise<Chain[]> {
 }
 
 /**
- * Takes what is queued of a chain and appends one seal over it, in one statement. The chain's head is
- * read by the statement that moves it, so it is the newest even where another server was faster.
+ * Takes what is queued of a chain and appends one seal over it. A chain's first seal is appended to a
+ * head before it, which nobody else sees.
  */
 async function sealChain(
   em: EntityManager,
   clock: Clock,
+  chain: Chain,
+  onSealed?: OnSealed,
+): Promise<number> {
+  const { count, begun } = await appendSeal(em, clock, chain, onSealed);
+  if (begun) return count;
+  return inTransaction(em, async (tx) => {
+    await countOf(
+      tx,
+      sql`insert into audit_chains (tenant_id, application_id, seal, previous_hash, hash)
+        values (${chain.tenantId}, ${chain.applicationId}, 0, ''::bytea, ''::bytea) on conflict do nothing`,
+    );
+    const first = await appendSeal(tx, clock, chain, onSealed);
+    if (first.count > 0) return first.count;
+    // Another server is at it, or was: what it left is whole, and a head without a seal is not.
+    await countOf(
+      tx,
+      sql`delete from audit_chains
+        where tenant_id = ${chain.tenantId} and application_id = ${chain.applicationId} and seal = 0`,
+    );
+    return 0;
+  });
+}
+
+/**
+ * In one statement. The chain's head is read by the UPDATE that moves it, so it is the newest even where
+ * another server was faster.
+ * @returns begun: whether the chain has a head; without one nothing was done
+ */
+async function appendSeal(
+  em: EntityManager,
+  clock: Clock,
   { tenantId, applicationId }: Chain,
   onSealed: OnSealed = () => ({}),
-): Promise<number> {
+): Promise<{ count: number; begun: boolean }> {
   const lock = JSON.stringify([tenantId, applicationId]);
   const row = await rowOf(
     em,
-    hot(sql<{ count: number }>`
+    hot(sql<{ count: number; begun: boolean }>`
       with mine as materialized (select pg_try_advisory_xact_lock(hashtextextended(${lock}, ${chainLock}::bigint)) as it),
+      begun as materialized (
+        select 1 from audit_chains where tenant_id = ${tenantId} and application_id = ${applicationId}),
       taken as (
         delete from audit_unsealed u
         where u.tenant_id = ${tenantId} and u.application_id = ${applicationId} and (select it from mine)
-          and u.position in (
+          and exists (select 1 from begun) and u.position in (
             select position from audit_unsealed
             where tenant_id = ${tenantId} and application_id = ${applicationId} order by position limit ${sealEventsMax})
         returning u.event_id, u.digest, u.at, u.action, u.position
@@ -114,11 +157,10 @@ async function sealChain(
         from sealed having count(*) > 0
       ),
       head as (
-        insert into audit_chains as c (tenant_id, application_id, seal, previous_hash, hash)
-        select ${tenantId}, ${applicationId}, 1, ''::bytea, ${sealHash(sql`''::bytea`, sql`1::bigint`, sql`content`)} from batch
-        on conflict (tenant_id, application_id) do update set seal = c.seal + 1, previous_hash = c.hash,
-          hash = ${sealHash(sql`c.hash`, sql`c.seal + 1`, sql`(select content from batch)`)}
-        returning seal, previous_hash, hash
+        update audit_chains c set seal = c.seal + 1, previous_hash = c.hash,
+          hash = ${sealHash(sql`c.hash`, sql`c.seal + 1`, sql`b.content`)}
+        from batch b where c.tenant_id = ${tenantId} and c.application_id = ${applicationId}
+        returning c.seal, c.previous_hash, c.hash
       ),
       written as (
         insert into audit_seals (tenant_id, application_id, seal, event_ids, event_digests, sealed_at, previous_hash, hash)
@@ -126,9 +168,9 @@ async function sealChain(
       ),
       ${partsOf(onSealed(sql`sealed`, sql`head`))}
       done as (select count(*)::int as count from taken)
-      select count from done`),
+      select count, exists (select 1 from begun) as begun from done`),
   );
-  return row?.count ?? 0;
+  return row ?? { count: 0, begun: true };
 }
 
 /** What a seal is over: the ids and digests of its events. @param bytes of all of them */

@@ -18,9 +18,33 @@ export class SchemaMismatch extends Error {
  * @returns the names of the migrations that ran
  * @throws SchemaMismatch when the database is newer than this server; the signal's reason
  */
-export async function migrate(url: string, schema: Schema, signal?: AbortSignal): Promise<string[]> {
-  // A session of its own holds the lock: it outlives the migrations' transactions and ends with the
-  // process, whatever happens.
+export const migrate = (url: string, schema: Schema, signal?: AbortSignal): Promise<string[]> =>
+  withMigrationLock(
+    url,
+    async (session) => {
+      const database = await openDatabase({ url, schema, unlimited: true, poolConnectionsMax: 2 });
+      try {
+        assertNotNewer(schema, await executedMigrations(database));
+        const executed = (await database.orm.migrator.up()).map(({ name }) => name);
+        await schema.prepare(session);
+        return executed;
+      } finally {
+        await database.close();
+      }
+    },
+    signal,
+  );
+
+/**
+ * Keeps everybody else from changing the schema meanwhile.
+ * @param work gets the session that holds the lock: it outlives the transactions of others and ends with
+ *   the process, whatever happens
+ */
+export async function withMigrationLock<T>(
+  url: string,
+  work: (session: Client) => Promise<T>,
+  signal?: AbortSignal,
+): Promise<T> {
   const session = new Client({
     connectionString: url,
     application_name: 'cufflink migrate',
@@ -31,15 +55,7 @@ export async function migrate(url: string, schema: Schema, signal?: AbortSignal)
   await session.connect();
   try {
     await lock(session, signal);
-    const database = await openDatabase({ url, schema, unlimited: true, poolConnectionsMax: 2 });
-    try {
-      assertNotNewer(schema, await executedMigrations(database));
-      const executed = (await database.orm.migrator.up()).map(({ name }) => name);
-      await schema.prepare(session);
-      return executed;
-    } finally {
-      await database.close();
-    }
+    return await work(session);
   } finally {
     await session.end();
   }

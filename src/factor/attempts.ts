@@ -49,8 +49,8 @@ export async function reserveAttempt(
       insert into users (tenant_id, id, created_at, ${failures}) values (${tenantId}, ${userId}, ${now}, 1)
       on conflict (tenant_id, id) do update set
         ${failures} = users.${failures} + 1,
-        ${lockedUntil} = case when users.${failures} + 1 >= ${freeAttemptsMax}::int then ${now}::timestamptz
-          + least(${firstWaitSeconds}::float8 * power(2, users.${failures} + 1 - ${freeAttemptsMax}::int), ${waitSecondsMax}::float8) * interval '1 second' end
+        ${lockedUntil} = case when users.${failures} + 1 >= ${freeAttemptsMax}::int then to_timestamp(${now.getTime() / 1000}::float8
+          + least(${firstWaitSeconds}::float8 * power(2, users.${failures} + 1 - ${freeAttemptsMax}::int), ${waitSecondsMax}::float8)) end
       where (users.${lockedUntil} is null or users.${lockedUntil} <= ${now}) and users.${failures} < ${attemptsMax}::int
       returning ${failures} as "failures", ${lockedUntil} as "lockedUntil"`),
   );

@@ -92,7 +92,7 @@ async function readStep(
   const row = await rowOf(
     em,
     hot(sql<SubjectColumns & { step: StepJson }>`
-      select ${subjectColumns(sql`s.user_id`, now)}, to_jsonb(s) as step
+      select ${subjectColumns(sql`s.user_id`, now, sql`${tenantId}`)}, to_jsonb(s) as step
       from mfa_steps s join tenants t on t.id = s.tenant_id join applications a on a.id = t.application_id
       where s.tenant_id = ${tenantId} and s.token_hash = ${hash} and ${isOpen('s', now)}`),
   );

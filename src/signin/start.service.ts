@@ -151,9 +151,12 @@ async function repeat(
       isThere: boolean;
       requiredAt: string | null;
     }>`
+      with there as materialized (
+        select 1 from tenants t where t.id = ${tenantId} and ${callerOf(context).tenantsInBoundary('t')}),
+      required as materialized (
+        select u.enrollment_required_at as at from users u where u.tenant_id = ${tenantId} and u.id = ${userId})
       select k.input_digest as "inputDigest", k.answer as kept,
-        exists (select from tenants t where t.id = ${tenantId} and ${callerOf(context).tenantsInBoundary('t')}) as "isThere",
-        (select u.enrollment_required_at from users u where u.tenant_id = ${tenantId} and u.id = ${userId}) as "requiredAt"
+        exists (select 1 from there) as "isThere", (select at from required) as "requiredAt"
       from idempotency_keys k where k.id = ${id}`,
   );
   if (first?.inputDigest !== inputDigest) return usedForAnother();

@@ -203,7 +203,7 @@ async function activate(
     // A factor that became active since this one was begun is not replaced (replaces).
     sql<{ done: boolean; lasts: boolean }>`
       with locked as (select id from users where tenant_id = ${tenant.id} and id = ${userId} for update),
-      allowed as (${step ? lockedStep(tenant.id, step, now, locked) : sql`select from locked`}),
+      allowed as (${step ? lockedStep(tenant.id, step, now, locked) : sql`select 1 from locked`}),
       taken as (
         delete from pending_auth_factors p
         where p.tenant_id = ${tenant.id} and p.id = ${begun.id} and p.expires_at > ${now} and exists (select from allowed)
@@ -215,7 +215,7 @@ async function activate(
         on conflict (tenant_id, user_id, type) do update set id = excluded.id, key_id = excluded.key_id,
           secret = excluded.secret, spent = excluded.spent, created_at = excluded.created_at,
           activated_at = excluded.activated_at, last_used_at = excluded.last_used_at
-        where f.id = (select replaces from taken)
+        where f.id = ${begun.replaces}::uuid
         returning 1
       ),
       others_gone as (delete from pending_auth_factors where ${ofUser} and id <> ${begun.id} and ${done}),

@@ -129,8 +129,11 @@ export async function lockTenant(em: EntityManager, caller: Caller, id: string):
 
 /**
  * Reads tenants, in the order of their ids, and keeps their rows locked until the transaction ends.
- * Everybody takes locks in one order, so calls that overlap take turns and never wait in a circle:
- * applications first, as whoever deletes one does, then tenants by their id.
+ * Calls that overlap take turns and never wait in a circle: applications come first, as for whoever
+ * deletes one, and among those who hold an application nobody else locks more than one tenant of it.
+ *
+ * The tenants are locked by an UPDATE that changes nothing: they may lie on many nodes, where rows of
+ * one node only can be selected for update.
  */
 export async function lockTenants(
   em: EntityManager,
@@ -140,15 +143,18 @@ export async function lockTenants(
   const possible = ids.filter(isId);
   await rowsOf(
     em,
-    sql`select a.id from applications a
-      where a.id in (select t.application_id from tenants t where t.id = ${anyOf(possible)} and ${caller.tenantsInBoundary('t')})
-      order by a.id for key share`,
+    sql`with named as materialized (
+        select distinct t.application_id from tenants t where t.id = ${anyOf(possible)} and ${caller.tenantsInBoundary('t')})
+      select a.id from applications a where a.id in (select application_id from named) order by a.id for no key update`,
   );
   const rows = await rowsOf(
     em,
-    sql<TenantColumns>`${tenantsById(caller, possible)} order by t.id for update of t`,
+    sql<TenantColumns>`
+      update tenants t set policy_version = t.policy_version from applications a
+      where a.id = t.application_id and t.id = ${anyOf(possible)} and ${caller.tenantsInBoundary('t')}
+      returning ${tenantColumns}`,
   );
-  return rows.map(toTenant);
+  return rows.map(toTenant).sort((one, other) => (one.id < other.id ? -1 : 1));
 }
 
 /** Reads one application that lies inside the boundary as a whole, and keeps its row locked. */
@@ -223,17 +229,19 @@ async function readPages(
 ): Promise<Map<string, TenantRow[]>> {
   const { page, filter } = group[0] as TenantPageKey;
   const [afterName, afterId] = page.after ?? [null, null];
+  const pageOf = (applicationId: string) => sql`(
+    select ${tenantColumns} from tenants t join applications a on a.id = t.application_id
+    where t.application_id = ${applicationId} and ${callerOf(context).tenantsInBoundary('t')} and ${matches(filter)}
+      and (${afterId}::text is null or (t.name_key, t.id) > (${afterName}::text collate "C", ${afterId}::text collate "C"))
+    order by t.name_key, t.id limit ${page.first + 1})`;
   const rows = await rowsOf(
     context.em,
-    sql<TenantColumns>`
-      select ${tenantColumns} from applications a cross join lateral (
-        select * from tenants t
-        where t.application_id = a.id and ${callerOf(context).tenantsInBoundary('t')} and ${matches(filter)}
-          and (${afterId}::text is null or (t.name_key, t.id) > (${afterName}::text collate "C", ${afterId}::text collate "C"))
-        order by t.name_key, t.id limit ${page.first + 1}
-      ) t
-      where a.id = ${anyOf(group.map((key) => key.applicationId))}
-      order by a.id, t.name_key, t.id`,
+    sql<TenantColumns>`select * from (
+      ${sql.join(
+        group.map((key) => pageOf(key.applicationId)),
+        sql` union all `,
+      )}
+    ) pages order by "a_id", "nameKey", id`,
   );
   return Map.groupBy(rows.map(toTenant), (tenant) => tenant.applicationId);
 }

@@ -117,7 +117,7 @@ export async function createTenant(
     key: valid.idempotencyKey,
     input,
     async act(em) {
-      if (!(await holdApplication(context, em, input.applicationId))) return new NotFound('application');
+      if (!(await isApplication(context, em, input.applicationId))) return new NotFound('application');
       const id = valid.id ?? context.ids.next();
       const created = await countOf(
         em,
@@ -140,6 +140,9 @@ export async function createTenant(
       if (tenant) return new TenantPayload(answer(context, reviveTenant(tenant as TenantRow)));
       return code === 'NOT_FOUND' ? new NotFound('application') : new AlreadyExists('tenant');
     },
+  }).catch((error: unknown) => {
+    if (isOrphaned(error)) return new NotFound('application');
+    throw error;
   });
 }
 
@@ -200,8 +203,11 @@ function assertMayManageApplications(context: RequestContext): void {
   }
 }
 
-/** Keeps an application from being deleted until the transaction ends, without blocking its changes. */
-async function holdApplication(context: RequestContext, em: EntityManager, id: string): Promise<boolean> {
+/** Where it is deleted before a tenant of it is made, the foreign key refuses the tenant. */
+async function isApplication(context: RequestContext, em: EntityManager, id: string): Promise<boolean> {
   if (!isId(id) || !callerOf(context).reachesApplication(id)) return false;
-  return (await rowOf(em, sql`select id from applications where id = ${id} for key share`)) !== null;
+  return (await rowOf(em, sql`select id from applications where id = ${id}`)) !== null;
 }
+
+/** PostgreSQL's foreign_key_violation. */
+const isOrphaned = (error: unknown): boolean => (error as { code?: string }).code === '23503';

@@ -122,7 +122,7 @@ async function spend<Over>(
     // takes it second waits, and nobody waits for each other.
     hot(sql<{ accepted: boolean; lasts: boolean }>`
       with locked as (select id from users where tenant_id = ${tenantId} and id = ${userId} for update),
-      lasting as (${within ? within.lasting(locked) : sql`select from locked`}),
+      lasting as (${within ? within.lasting(locked) : sql`select 1 from locked`}),
       spent as (${spending} returning 1),
       cleared as (
         update users set ${kind.onAccepted}${effects.onUser ? sql`, ${effects.onUser}` : sql``} where tenant_id = ${tenantId} and id = ${userId} and ${accepted}

@@ -61,13 +61,19 @@ export type SubjectColumns = TenantColumns & {
 /**
  * The columns of a subject, of the user `userId` of the tenant `t` joined with `a`.
  * @param userId an expression
+ * @param tenantId the tenant's id where it is known: a value in each part is what tells a database of several
+ *   nodes that all of them lie in one shard
  */
-export const subjectColumns = (userId: RawBuilder<unknown>, now: Date): RawBuilder<SubjectColumns> => sql`
+export const subjectColumns = (
+  userId: RawBuilder<unknown>,
+  now: Date,
+  tenantId: RawBuilder<unknown> = sql`t.id`,
+): RawBuilder<SubjectColumns> => sql`
   ${tenantColumns}, ${userId} as "userId",
-  (select to_jsonb(u) from users u where u.tenant_id = t.id and u.id = ${userId}) as "user",
-  (select jsonb_agg(to_jsonb(f) order by f.type desc) from auth_factors f where f.tenant_id = t.id and f.user_id = ${userId}) as factors,
+  (select to_jsonb(u) from users u where u.tenant_id = ${tenantId} and u.id = ${userId}) as "user",
+  (select jsonb_agg(to_jsonb(f) order by f.type desc) from auth_factors f where f.tenant_id = ${tenantId} and f.user_id = ${userId}) as factors,
   (select jsonb_agg(to_jsonb(f)) from pending_auth_factors f
-    where f.tenant_id = t.id and f.user_id = ${userId} and ${isPending('f', now)}) as pending`;
+    where f.tenant_id = ${tenantId} and f.user_id = ${userId} and ${isPending('f', now)}) as pending`;
 
 /**
  * The condition under which a factor that was begun can still be confirmed: it ends with its step.
@@ -99,7 +105,7 @@ export async function readSubject(
 ): Promise<Subject | null> {
   const row = await rowOf(
     em,
-    hot(sql<SubjectColumns>`select ${subjectColumns(sql`${userId}::text collate "C"`, now)}
+    hot(sql<SubjectColumns>`select ${subjectColumns(sql`${userId}::text collate "C"`, now, sql`${tenantId}`)}
       from tenants t join applications a on a.id = t.application_id
       where t.id = ${tenantId} and ${caller.tenantsInBoundary('t')}`),
   );

@@ -51,20 +51,22 @@ type AskedColumns = SubjectColumns & { askedTenantId: string | null };
 /** Of an id alone, two tenants that know it are as good as many. */
 function readUsers(context: RequestContext, keys: readonly UserKey[]): Promise<AskedColumns[]> {
   const caller = callerOf(context);
-  const asked = JSON.stringify(keys.map(({ id, tenantId }) => ({ id, tenant_id: tenantId })));
+  const [named, alone] = [true, false].map((is) => keys.filter(({ tenantId }) => (tenantId !== null) === is));
+  const asked = JSON.stringify(named?.map(({ id, tenantId }) => ({ id, tenant_id: tenantId })));
+  const places = [
+    sql`select id collate "C" as id, tenant_id collate "C" as tenant_id, tenant_id as asked
+      from jsonb_to_recordset(${asked}::jsonb) as k(id text, tenant_id text)`,
+    ...(alone ?? []).map(
+      ({ id }) => sql`(select u.id, u.tenant_id, null from users u join tenants b on b.id = u.tenant_id
+        where u.id = ${id} and ${caller.tenantsInBoundary('b')} limit 2)`,
+    ),
+  ];
   return rowsOf(
     context.em,
     sql<AskedColumns>`
-      select ${subjectColumns(sql`k.id`, context.clock.now())}, k.tenant_id as "askedTenantId"
-      from jsonb_to_recordset(${asked}::jsonb) as k(id text, tenant_id text)
-      cross join lateral (
-        select k.tenant_id as id where k.tenant_id is not null
-        union all
-        (select u.tenant_id from users u join tenants b on b.id = u.tenant_id
-          where k.tenant_id is null and u.id = k.id collate "C" and ${caller.tenantsInBoundary('b')} limit 2)
-      ) place
-      join tenants t on t.id = place.id
-      join applications a on a.id = t.application_id
+      with place as materialized (${sql.join(places, sql` union all `)})
+      select ${subjectColumns(sql`k.id`, context.clock.now())}, k.asked as "askedTenantId"
+      from place k join tenants t on t.id = k.tenant_id join applications a on a.id = t.application_id
       where ${caller.tenantsInBoundary('t')}`,
   );
 }

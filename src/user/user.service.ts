@@ -126,7 +126,6 @@ async function carryOut(
   effects: Effects,
 ): Promise<boolean> {
   const ofUser = sql`tenant_id = ${tenant.id} and user_id = ${userId}`;
-  const isThere = sql`exists (select from auth_factors where ${ofUser} and id = ${factor.id}::uuid)`;
   const removed = sql`exists (select from removed)`;
   const cleared = effects.onUser
     ? sql`cleared as (update users set ${effects.onUser} where tenant_id = ${tenant.id} and id = ${userId} and ${removed}),`
@@ -135,7 +134,9 @@ async function carryOut(
     await lockUser(em, { tenantId: tenant.id, userId });
     const row = await rowOf(
       em,
-      sql<{ removed: boolean }>`with ${partsOf(effects.statements(isThere))} ${cleared}
+      sql<{ removed: boolean }>`
+        with found as (select 1 from auth_factors where ${ofUser} and id = ${factor.id}::uuid),
+        ${partsOf(effects.statements(sql`exists (select from found)`))} ${cleared}
         ${auditParts(context, actor, effects.events, removed)} select ${removed} as removed`,
     );
     return row?.removed ?? false;

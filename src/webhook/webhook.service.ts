@@ -166,7 +166,7 @@ export function replayWebhookDeliveries(
         where (tenant_id, endpoint_id, seal, ordinal) in (
           select tenant_id, endpoint_id, seal, ordinal from webhook_deliveries
           where endpoint_id = ${endpointId} and state = 'DEAD' and ${which}
-          order by event_at, event_id limit ${webhookReplayMax} for update)
+          order by event_at, event_id limit ${webhookReplayMax}) and state = 'DEAD'
         returning 1`,
     );
     if (replayed.length > 0) {
@@ -177,7 +177,10 @@ export function replayWebhookDeliveries(
   });
 }
 
-/** Reads an endpoint inside the boundary and keeps its row locked; what is sealed meanwhile need not wait, unless told. */
+/**
+ * Reads an endpoint inside the boundary and keeps its row locked; what is sealed meanwhile need not wait, unless told.
+ * Its application's row comes first, as for whoever makes an endpoint or deletes the application.
+ */
 async function lockEndpoint(
   context: RequestContext,
   em: EntityManager,
@@ -186,10 +189,15 @@ async function lockEndpoint(
 ): Promise<EndpointRow | null> {
   if (!isUuid(id)) return null;
   const { applicationId } = callerOf(context);
+  const isIt = sql`w.id = ${id} and (${applicationId}::text is null or w.application_id = ${applicationId})`;
+  await rowOf(
+    em,
+    sql`select a.id from applications a join webhook_endpoints w on w.application_id = a.id
+      where ${isIt} for no key update of a`,
+  );
   const row = await rowOf(
     em,
-    sql<EndpointColumns>`select ${endpointColumns} from webhook_endpoints w
-      where w.id = ${id} and (${applicationId}::text is null or w.application_id = ${applicationId}) ${lock}`,
+    sql<EndpointColumns>`select ${endpointColumns} from webhook_endpoints w where ${isIt} ${lock}`,
   );
   return row && toEndpoint(row);
 }

@@ -143,7 +143,7 @@ describe('LOG-2: is found and named', () => {
     ['the detail', `detail = detail || '{"more": true}'`],
     ['the action', "action = 'tenant.updated'"],
     ['the user', "user_id = 'somebody else'"],
-    ['the moment', "at = at + interval '1 millisecond'"],
+    ['the moment', "at = timestamptz '2026-01-02 03:04:05.006Z'"],
     ['the application', "application_id = 'another'"],
   ])('an event of which %s was changed', async (_what, change) => {
     await tamper(`update audit_events set ${change} where tenant_id = $1 and id = $2`, [tenantId, second()]);

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { databaseUrl } from '../setup/harness.ts';
+import { isDistributed } from '../setup/nodes.mjs';
 
 /*
  * Races in a chosen order: a connection of the test's own holds a row until everybody who is meant
@@ -60,16 +61,24 @@ async function waiting(client: pg.Client, count: number): Promise<void> {
   for (let tries = 0; tries < 200; tries += 1) {
     // Within a transaction, PostgreSQL shows the connections there were at first.
     await client.query('select pg_stat_clear_snapshot()');
-    const { rows } = await client.query<{ waiting: number }>(`
-      with recursive behind(pid) as (
-        select pg_backend_pid() union
-        select a.pid from pg_stat_activity a, behind b where a.wait_event_type = 'Lock' and b.pid = any(pg_blocking_pids(a.pid))
-      ) select count(*)::int - 1 as waiting from behind`);
+    const { rows } = await client.query<{ waiting: number }>(whoWaits);
     if ((rows[0]?.waiting ?? 0) >= count) return;
     await sleep(5);
   }
   throw new Error('Nobody waits for the row.');
 }
+
+/** Connections that wait for this one, directly or behind each other. */
+const whoWaits = isDistributed
+  ? // On whichever node.
+    `with recursive behind(pid) as (
+      select citus_backend_gpid() union
+      select w.waiting_gpid from citus_lock_waits w, behind b where w.blocking_gpid = b.pid
+    ) select count(*)::int - 1 as waiting from behind`
+  : `with recursive behind(pid) as (
+      select pg_backend_pid() union
+      select a.pid from pg_stat_activity a, behind b where a.wait_event_type = 'Lock' and b.pid = any(pg_blocking_pids(a.pid))
+    ) select count(*)::int - 1 as waiting from behind`;
 
 /** Locks a user's row, as everything does that changes its factors. */
 export const userRow = (tenantId: string, userId: string): Statement => ({
@@ -84,7 +93,7 @@ export const totpRow = (tenantId: string, userId: string): Statement => ({
 });
 
 /** Locks a step. */
-export const stepRow = (stepId: string): Statement => ({
-  text: 'select from mfa_steps where id = $1 for update',
-  values: [stepId],
+export const stepRow = (tenantId: string, stepId: string): Statement => ({
+  text: 'select from mfa_steps where tenant_id = $1 and id = $2 for update',
+  values: [tenantId, stepId],
 });

@@ -77,7 +77,7 @@ describe('in a step that a recovery code satisfied', () => {
     const mfaToken = await satisfiedByRecovery();
     const { id } = await stepOf(server, mfaToken);
     const [issued, completed] = await lineUp(
-      stepRow(id),
+      stepRow(world.tenantId, id),
       () => newRecoveryCode(world.browser, { mfaToken }),
       () => finishChallenge(world, mfaToken),
     );
@@ -89,7 +89,7 @@ describe('in a step that a recovery code satisfied', () => {
     const mfaToken = await satisfiedByRecovery();
     const { id } = await stepOf(server, mfaToken);
     const [completed, issued] = await lineUp(
-      stepRow(id),
+      stepRow(world.tenantId, id),
       () => finishChallenge(world, mfaToken),
       () => newRecoveryCode(world.browser, { mfaToken }),
     );
@@ -102,7 +102,7 @@ describe('in a step that a recovery code satisfied', () => {
     const mfaToken = await satisfiedByRecovery();
     const { id } = await stepOf(server, mfaToken);
     const [completed, begun] = await lineUp(
-      stepRow(id),
+      stepRow(world.tenantId, id),
       () => finishChallenge(world, mfaToken),
       () => enroll(world.browser, { mfaToken }),
     );
@@ -302,7 +302,7 @@ describe('STEP-4: what was read of a step before the user enrolled elsewhere cou
     const elsewhere = await startToken(world, user.id);
     const begun = await beginTotp(world.browser, { mfaToken: elsewhere, currentCode: right() });
     const [confirmed, completed] = await lineUp<[object, object]>(
-      stepRow(id),
+      stepRow(world.tenantId, id),
       () => verify(world.browser, right(begun.secret), elsewhere),
       () => finishChallenge(world, mfaToken),
     );

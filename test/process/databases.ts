@@ -1,13 +1,28 @@
 import { randomBytes } from 'node:crypto';
 import { Client } from 'pg';
 import { databaseUrl } from '../setup/harness.ts';
+import { createDatabase, dropDatabase } from '../setup/nodes.mjs';
 
 const names: string[] = [];
 
 /** An empty database of the test's own, on the server that the tests use. @returns its URL */
 export async function newDatabase(): Promise<string> {
   const name = `cufflink_test_${randomBytes(6).toString('hex')}`;
-  await withClient(databaseUrl(), (client) => client.query(`create database ${name}`));
+  await createDatabase(databaseUrl(), name);
+  names.push(name);
+  const url = new URL(databaseUrl());
+  url.pathname = `/${name}`;
+  return url.href;
+}
+
+/** The same without any extension, and on one node. */
+export async function newPlainDatabase(): Promise<string> {
+  const name = `cufflink_test_${randomBytes(6).toString('hex')}`;
+  await withClient(databaseUrl(), async (client) => {
+    // Means nothing to a server without the extension.
+    await client.query('set citus.enable_create_database_propagation = off');
+    await client.query(`create database ${name}`);
+  });
   names.push(name);
   const url = new URL(databaseUrl());
   url.pathname = `/${name}`;
@@ -16,9 +31,7 @@ export async function newDatabase(): Promise<string> {
 
 /** For afterEach, once everything that uses them has ended. */
 export async function dropDatabases(): Promise<void> {
-  for (const name of names.splice(0)) {
-    await withClient(databaseUrl(), (client) => client.query(`drop database if exists ${name} with (force)`));
-  }
+  for (const name of names.splice(0)) await dropDatabase(databaseUrl(), name);
 }
 
 export async function withClient<T>(url: string, work: (client: Client) => Promise<T>): Promise<T> {

@@ -247,7 +247,8 @@ describe('secrets', () => {
 test('the record has one event for each application, which names the seed, for the hash chain', async () => {
   const events = await rows<{ application_id: string; actor: string; action: string; detail: object }>(
     `select e.application_id, e.actor, e.action, e.detail from audit_events e
-     where (exists (select from audit_unsealed q where q.event_id = e.id) or exists (select from audit_seals s where e.id = any(s.event_ids)))
+     where (exists (select from audit_unsealed q where q.tenant_id = e.tenant_id and q.event_id = e.id)
+         or exists (select from audit_seals s where s.tenant_id = e.tenant_id and e.id = any(s.event_ids)))
        and e.application_id like $1 and e.actor = 'seed' order by e.application_id`,
     `${prefix}-%`,
   );

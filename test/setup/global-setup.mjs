@@ -5,26 +5,34 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
+import { databaseLayout } from '../../dist/src/database-layout.js';
 import { databaseSchema } from '../../dist/src/database-schema.js';
+import { distribute } from '../../dist/src/db/distribute.js';
 import { startEmbeddedPostgres } from '../../dist/src/db/embedded.js';
 import { migrate } from '../../dist/src/db/migrate.js';
+import { createDatabase, dropDatabase, isDistributed } from './nodes.mjs';
 import { startPgBouncer } from './pgbouncer.mjs';
 
 /** One PostgreSQL for the run: the one of TEST_DATABASE_URL, or an embedded one. A database of its own for each run. */
 export default async function globalSetup() {
   const server = await findServer();
   const name = `cufflink_test_${randomBytes(6).toString('hex')}`;
-  await asAdmin(server.url, `create database ${name}`);
+  await createDatabase(server.url, name);
   const url = new URL(server.url);
   url.pathname = `/${name}`;
   await migrate(url.href, databaseSchema);
+  if (isDistributed) {
+    await distribute(url.href, databaseSchema, databaseLayout, { shards: 4 });
+    // Tests put on the servers' role, and so log in as it on the other nodes.
+    await asAdmin(url.href, 'alter role cufflink_server login');
+  }
   process.env.CUFFLINK_TEST_DATABASE = url.href;
   const pooler = process.env.TEST_POOLER === 'pgbouncer' ? await startPgBouncer(url) : null;
   if (pooler) process.env.CUFFLINK_TEST_POOLER = pooler.url;
   globalThis.cufflinkTestRun = {
     async end() {
       await pooler?.stop();
-      await asAdmin(server.url, `drop database if exists ${name} with (force)`);
+      await dropDatabase(server.url, name);
       await server.stop();
     },
   };

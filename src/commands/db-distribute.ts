@@ -1,0 +1,91 @@
+import 'reflect-metadata';
+import { parseArgs } from 'node:util';
+import { databaseLayout } from '../database-layout.ts';
+import { databaseSchema } from '../database-schema.ts';
+import { CannotDistribute, type DistributionPlan, distribute } from '../db/distribute.ts';
+import { readSomeEnv } from '../env.ts';
+import { sentenceFor } from '../messages.ts';
+
+const help = `Distributes the tables of DATABASE_URL over the nodes of a database that has the citus extension.
+
+  npm run db:distribute -- [--plan] [--shards N]
+
+  --plan       only tells what would be done
+  --shards N   shards of a database that is not distributed yet; by default what the extension is set to
+  --help       this text
+
+DATABASE_URL must be that of the tables' owner, on the coordinator. It is done as a whole or not at all, and may
+be repeated. Servers need not be stopped, but answer UNAVAILABLE until it is done.
+`;
+
+class ArgumentError extends Error {}
+
+try {
+  const { values } = parseArgs({
+    options: {
+      plan: { type: 'boolean', default: false },
+      shards: { type: 'string' },
+      help: { type: 'boolean', default: false },
+    },
+  });
+  if (values.help) process.stdout.write(help);
+  else {
+    const shards = values.shards === undefined ? {} : { shards: shardsOf(values.shards) };
+    const { databaseUrl } = readSomeEnv(['DATABASE_URL']);
+    if (databaseUrl === undefined) {
+      throw new ArgumentError('DATABASE_URL is required: the embedded database has one node.');
+    }
+    const plan = await distribute(databaseUrl, databaseSchema, databaseLayout, {
+      ...shards,
+      isPlan: values.plan,
+      onStep: (line) => console.log(line),
+    });
+    console.log(values.plan ? planText(plan) : doneText(plan));
+  }
+} catch (error) {
+  console.error(sentenceFor(error) ?? (isForTheReader(error) ? error.message : error));
+  process.exitCode = 1;
+}
+
+function shardsOf(text: string): number {
+  if (!/^[1-9]\d{0,3}$/.test(text)) throw new ArgumentError('--shards must be a number from 1 to 9999.');
+  return Number(text);
+}
+
+function planText({
+  nodes,
+  shards,
+  reference,
+  distributed,
+  foreignKeys,
+  done,
+  copies,
+}: DistributionPlan): string {
+  if (reference.length + distributed.length + copies.length === 0) {
+    return `Nothing to do: ${done.length} tables lie in ${shards} shards on ${nodes} nodes.`;
+  }
+  return [
+    `On ${nodes} nodes, in ${shards} shards, this would be done:`,
+    ...reference.map((table) => `  ${table}: a copy on every node`),
+    ...distributed.map(({ table, by }) => `  ${table}: distributed by ${by}`),
+    ...foreignKeys.map(({ table, name }) => `  ${table}: ${name} is taken off and put back`),
+    ...copies.map((table) => `  ${table}: the copy from before is removed`),
+    ...done.map((table) => `  ${table}: stays as it is`),
+  ].join('\n');
+}
+
+function doneText({ nodes, shards, reference, distributed, done }: DistributionPlan): string {
+  const changed = reference.length + distributed.length;
+  return changed === 0
+    ? `Nothing was left to do: ${done.length} tables lie in ${shards} shards on ${nodes} nodes.`
+    : `Distributed ${changed} tables in ${shards} shards over ${nodes} nodes.`;
+}
+
+function isForTheReader(error: unknown): error is Error {
+  const { code } = error as { code?: unknown };
+  return (
+    error instanceof ArgumentError ||
+    error instanceof CannotDistribute ||
+    (typeof code === 'string' && code.startsWith('ERR_PARSE_ARGS'))
+  );
+}
