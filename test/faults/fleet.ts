@@ -17,6 +17,7 @@ import { audience, issuer } from '../setup/harness.ts';
 
 const main = fileURLToPath(new URL('../../dist/server/main.js', import.meta.url));
 const startMsMax = 60_000;
+const startsMax = 5;
 
 export interface FaultyServer {
   url: string;
@@ -61,9 +62,16 @@ export async function makeFleet(databaseUrl: string): Promise<Fleet> {
   return {
     settings,
     async start(env = {}) {
-      const server = await startServer({ ...settings, ...env });
-      servers.push(server);
-      return server;
+      for (let tries = 1; ; tries += 1) {
+        try {
+          const server = await startServer({ ...settings, ...env });
+          servers.push(server);
+          return server;
+        } catch (error) {
+          // A database that is busy with what was killed may not answer at once. Supervisors start anew.
+          if (tries === startsMax || !/\(no answer\)/.test((error as Error).message)) throw error;
+        }
+      }
     },
     async startAndKill(env, afterMs) {
       const { child, ended } = launch({ ...settings, ...env });
@@ -118,7 +126,7 @@ async function startServer(env: Record<string, string>): Promise<FaultyServer> {
   const url = await Promise.race([
     listening,
     late,
-    ended.then((how) => Promise.reject(new Error(`${how}: ${lines.join('\n')}`))),
+    ended.then((how) => Promise.reject(new Error(`A server ended with ${how}: ${lines.join('\n')}`))),
   ]);
   return { url, child, lines, ended, isRunning: () => child.exitCode === null && child.signalCode === null };
 }

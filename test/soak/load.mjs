@@ -22,7 +22,8 @@ let url;
 process.on('message', async (job) => {
   if (job.world) {
     url = new URL('/graphql', job.url);
-    agent = new Agent({ keepAlive: true, maxSockets: 64 });
+    // An idle connection ends here first: what is sent on one that the server just closed is lost.
+    agent = new Agent({ keepAlive: true, maxSockets: 64, timeout: 30_000 });
     visits = visitsOf(job.world);
     process.send({});
     return;
