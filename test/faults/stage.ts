@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { TypedDocumentNode } from '@graphql-typed-document-node/core';
+import { drainSeconds } from '../../src/shared/limits.ts';
 import {
   CreateApplicationDocument,
   CreateWebhookEndpointDocument,
@@ -96,7 +97,9 @@ export async function setStage(tells: boolean): Promise<Stage> {
         if (tells && checks % checksPerLine === 0) {
           const faults = tally.violations.length + broken.length;
           process.stderr.write(
-            `${name}: ${checks} checks, ${tally.acknowledged} acknowledged, ${faults} violations\n`,
+            `${name}: ${checks} checks, ${tally.acknowledged} acknowledged, ${faults} violations ${
+              [...tally.violations, ...broken][0] ?? ''
+            }\n`,
           );
         }
       };
@@ -126,10 +129,16 @@ export async function setStage(tells: boolean): Promise<Stage> {
       }
     },
     async untilUnready({ url }) {
-      for (;;) {
-        const { ok, status } = await fetch(`${url}/health/ready`);
-        if (!ok) return status;
-        await sleep(10);
+      for (let asked = performance.now(); ; asked = performance.now()) {
+        try {
+          const { ok, status } = await fetch(`${url}/health/ready`);
+          if (!ok) return status;
+          await sleep(10);
+        } catch (error) {
+          // Who looks away for as long as it says so finds it gone.
+          if (performance.now() - asked < (drainSeconds * 1000) / 2) throw error;
+          return 503;
+        }
       }
     },
     async close() {
