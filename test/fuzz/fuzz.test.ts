@@ -25,6 +25,8 @@ const perGround = 500;
 const atOnce = 4;
 /** No operation takes longer, on a machine that does nothing else meanwhile: so it is asked again before it is blamed. */
 const slowMs = 1_000;
+/** To make a counterexample short may take so long in all. */
+const shrinking = { interruptAfterTimeLimit: 180_000, markInterruptAsFailure: true };
 const msMax = isLong ? 3_600_000 : 240_000;
 const retries = 4;
 /** Of the process, whatever was asked before. */
@@ -127,7 +129,7 @@ test(
       );
       await Promise.all(
         Array.from({ length: atOnce }, (_, n) =>
-          fc.assert(property, { numRuns: perGround / atOnce, seed: seed + done + n }),
+          fc.assert(property, { numRuns: perGround / atOnce, seed: seed + done + n, ...shrinking }),
         ),
       );
       if (isLong) {

@@ -7,7 +7,7 @@ export const canary = 'Canary7f3a';
 
 /** Nothing of ours and nothing of theirs: what must not be in any answer. */
 const forbidden =
-  /canary7f3a|did you mean|node_modules|\/src\/|\/dist\/|\.[jt]s\b|\bat \w+ \(|select |insert |127\.0\.0\.1|localhost|postgres|mikro|apollo|graphql-js|fastify|kysely|type-graphql|shield/i;
+  /canary7f3a|did you mean|node_modules|\/src\/|\/dist\/|\.[jt]s\b|\bat \w+ \(|select |insert |127\.0\.0\.1|localhost|postgres|mikro|apollo|graphql-js|fastify|kysely|type-graphql|shield\b/i;
 
 /** What is wrong with an answer: words that must not be in any, and errors of another form than ours. */
 export function uncleanIn({ text, errors }: Reply): string[] {
