@@ -203,7 +203,7 @@ function knownOf(
     first: [1, 2, 20, 100, 0, 101, -1],
     action: ['mfa_policy.updated', 'access.denied'],
     actions: ['mfa_policy.updated', 'tenant.created'],
-    url: ['https://hooks.example.com/a', 'http://127.0.0.1/', 'https://[::1]/'],
+    url: ['https://hooks.example.com/a', 'http://10.0.0.1/', 'https://[::1]/'],
     redirectUrl: ['https://app.test/back', 'javascript:alert(1)'],
     displayName: ['Acme', 'Łódź', 'Two: words'],
     issuer: ['Acme', null, ' '],
