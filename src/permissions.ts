@@ -1,9 +1,10 @@
 import { createRequire } from 'node:module';
-import { type GraphQLSchema, isObjectType } from 'graphql';
+import type { GraphQLSchema } from 'graphql';
 import type { IRules } from 'graphql-shield';
 import type { Caller, Scope } from './caller/caller.ts';
 import { callerOf, type RequestContext } from './caller/context.ts';
 import { ApiError, forbidden } from './shared/errors.ts';
+import { tellOf } from './shared/field-facts.ts';
 import { assertMayExplain, assertMayRunSteps } from './signin/signin.access.ts';
 import type { ApplicationRow, TenantRow } from './tenancy/rows.ts';
 import { assertMayReadApplications, assertMayReadTenants } from './tenancy/tenancy.access.ts';
@@ -236,14 +237,6 @@ export const permissionMap = ({ introspection }: PermissionOptions): PermissionM
   WebhookDeliveriesReplayed: allow,
   _Service: allow,
 });
-
-/** Says something of a field, in its extensions (http/pieces.ts reads them). */
-export function tellOf(schema: GraphQLSchema, typeName: string, name: string, facts: object): void {
-  const type = schema.getType(typeName);
-  const field = isObjectType(type) ? type.getFields()[name] : undefined;
-  if (field === undefined) throw new Error(`There is no ${typeName}.${name}.`);
-  field.extensions = { ...field.extensions, ...facts };
-}
 
 type Middleware = Record<string, Record<string, unknown>>;
 

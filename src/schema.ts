@@ -11,10 +11,11 @@ import {
 import { buildSchemaSync, createResolversMap } from 'type-graphql';
 import { AuditResolver } from './audit/audit.resolver.ts';
 import { recordDenials } from './audit/denials.ts';
-import { guarded, guardedFields, type PermissionOptions, permissionMap, tellOf } from './permissions.ts';
+import { guarded, guardedFields, type PermissionOptions, permissionMap } from './permissions.ts';
 import { ApplicationPolicyResolver, PolicyResolver, TenantPolicyResolver } from './policy/policy.resolver.ts';
 import { PreviewResolver } from './preview/preview.resolver.ts';
 import { DateTime } from './shared/date-time.ts';
+import { tellOf } from './shared/field-facts.ts';
 import { assertRepresentations } from './shared/representations.ts';
 import { SignInResolver } from './signin/signin.resolver.ts';
 import { tenancyReferences } from './tenancy/tenancy.reference.ts';

@@ -1,6 +1,15 @@
 import { type Client, escapeIdentifier, escapeLiteral } from 'pg';
 import type { Schema } from './connection.ts';
 import { openDatabase } from './connection.ts';
+import {
+  copiesOf,
+  type ForeignKey,
+  foreignKeysOf,
+  type Place,
+  placesOf,
+  shardsByDefault,
+  shardsOf,
+} from './distribution-catalog.ts';
 import { assertSchemaIsKnown, withMigrationLock } from './migrate.ts';
 
 /*
@@ -19,13 +28,6 @@ export interface Layout {
   distributed: Readonly<Record<string, string>>;
   /** Those of the coordinator alone. */
   local: readonly string[];
-}
-
-/** A foreign key. The extension takes none of a table that is not distributed yet, so it is put back. */
-interface ForeignKey {
-  table: string;
-  name: string;
-  definition: string;
 }
 
 /** What there is to do, and what there is. */
@@ -75,13 +77,19 @@ export async function distribute(
     if (isPlan) return plan;
     await session.query(settings(session.database ?? ''));
     if (plan.reference.length + plan.distributed.length > 0) await change(session, layout, plan, onStep);
-    for (const table of plan.copies.length > 0 ? plan.copies : await copiesOf(session, layout)) {
+    for (const table of plan.copies.length > 0 ? plan.copies : await copiesOf(session, tablesOf(layout))) {
       onStep?.(`${table}: removing the copy from before`);
       await session.query('select truncate_local_data_after_distributing_table($1)', [table]);
     }
     return plan;
   });
 }
+
+/** All but those of the coordinator alone. */
+const tablesOf = ({ reference, distributed }: Layout): string[] => [
+  ...reference,
+  ...Object.keys(distributed),
+];
 
 async function assertMigrated(url: string, schema: Schema): Promise<void> {
   const database = await openDatabase({ url, schema, unlimited: true, poolConnectionsMax: 1 });
@@ -111,10 +119,8 @@ async function planOf(session: Client, layout: Layout, asked: number | undefined
     reference,
     distributed,
     foreignKeys: await foreignKeysOf(session, changing),
-    done: [...layout.reference, ...Object.keys(layout.distributed)].filter(
-      (table) => !changing.includes(table),
-    ),
-    copies: changing.length > 0 ? [] : await copiesOf(session, layout),
+    done: tablesOf(layout).filter((table) => !changing.includes(table)),
+    copies: changing.length > 0 ? [] : await copiesOf(session, tablesOf(layout)),
   };
 }
 
@@ -164,30 +170,13 @@ async function assertNamed(session: Client, layout: Layout): Promise<void> {
        and not exists (select from pg_depend d where d.objid = c.oid and d.deptype = 'e')
        and not exists (select from pg_dist_shard s where c.relname = s.logicalrelid::regclass::text || '_' || s.shardid)`,
   );
-  const named = [...layout.reference, ...Object.keys(layout.distributed), ...layout.local];
+  const named = [...tablesOf(layout), ...layout.local];
   const unknown = rows.map(({ name }) => name).filter((name) => !named.includes(name));
   if (unknown.length > 0) {
     throw new CannotDistribute(
       `The database has tables of others in the same schema: ${unknown.join(', ')}. Give Cufflink a database of its own.`,
     );
   }
-}
-
-/** Where a table lies already. */
-interface Place {
-  kind: 'reference' | 'distributed' | 'local';
-  by: string | null;
-  group: number;
-}
-
-async function placesOf(session: Client): Promise<Map<string, Place>> {
-  const { rows } = await session.query<Place & { table: string }>(
-    `select logicalrelid::text as "table", colocationid as "group",
-       case when partmethod = 'h' then column_to_column_name(logicalrelid, partkey) end as by,
-       case when partmethod = 'h' then 'distributed' when repmodel = 't' then 'reference' else 'local' end as kind
-     from pg_dist_partition`,
-  );
-  return new Map(rows.map((row) => [row.table, row]));
 }
 
 function isReference(table: string, place: Place | undefined): boolean {
@@ -214,46 +203,6 @@ function isDistributed(
   return true;
 }
 
-async function shardsOf(session: Client, table: string | undefined): Promise<number> {
-  const { rows } = await session.query<{ count: number }>(
-    'select count(*)::int as count from pg_dist_shard where logicalrelid = $1::regclass',
-    [table],
-  );
-  return rows[0]?.count ?? 0;
-}
-
-async function shardsByDefault(session: Client): Promise<number> {
-  const { rows } = await session.query<{ shards: string }>(
-    "select current_setting('citus.shard_count') as shards",
-  );
-  return Number(rows[0]?.shards);
-}
-
-/** Those that lead from or to a table that changes. */
-async function foreignKeysOf(session: Client, tables: readonly string[]): Promise<ForeignKey[]> {
-  const { rows } = await session.query<ForeignKey>(
-    `select conrelid::regclass::text as "table", conname as name, pg_get_constraintdef(oid) as definition
-     from pg_constraint
-     where contype = 'f' and conparentid = 0 and (conrelid = any($1::regclass[]) or confrelid = any($1::regclass[]))
-     order by 1, 2`,
-    [tables],
-  );
-  return rows;
-}
-
-/** The extension leaves rows where they were, out of sight. */
-async function copiesOf(session: Client, layout: Layout): Promise<string[]> {
-  const { rows } = await session.query<{ table: string }>(
-    `select t as "table" from unnest($1::text[]) with ordinality as x(t, n)
-     where (select sum(pg_relation_size(r)) from (
-         select t::regclass as r union all select inhrelid::regclass from pg_inherits where inhparent = t::regclass) parts) > 0
-       and exists (select from pg_dist_partition where logicalrelid = t::regclass and (partmethod = 'h' or repmodel = 't'))
-     order by n`,
-    [[...layout.reference, ...Object.keys(layout.distributed)]],
-  );
-  return rows.map(({ table }) => table);
-}
-
 /** In one transaction; nobody else reads or writes meanwhile. */
 async function change(
   session: Client,
@@ -266,7 +215,7 @@ async function change(
   try {
     await session.query("set local citus.multi_shard_modify_mode = 'sequential'");
     await session.query("set local client_min_messages = 'warning'");
-    const all = [...layout.reference, ...Object.keys(layout.distributed)].map(escapeIdentifier);
+    const all = tablesOf(layout).map(escapeIdentifier);
     await session.query(`lock table ${all.join(', ')} in access exclusive mode`);
     for (const { table, name } of plan.foreignKeys) {
       await session.query(`alter table ${table} drop constraint ${escapeIdentifier(name)}`);

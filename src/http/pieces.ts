@@ -1,5 +1,6 @@
 import { defaultFieldResolver, type GraphQLField, type GraphQLObjectType } from 'graphql';
 import type { ExecutionContext } from 'graphql/execution/execute.js';
+import type { FieldFacts } from '../shared/field-facts.ts';
 import { isPromise } from '../shared/promise.ts';
 import { type PlannedField, type Shape, selectionOf } from './plan.ts';
 
@@ -26,14 +27,6 @@ export class Piece {
   toJSON(): unknown {
     return JSON.parse(this.json);
   }
-}
-
-/** What a field of the schema may say of itself, in its extensions. */
-export interface FieldFacts {
-  /** Throws where the field may not be answered; nothing else guards it. */
-  guard?: (context: unknown, parent: unknown, args: object) => void;
-  /** The field follows from its object alone: not from who asks, nor when. */
-  isDerived?: boolean;
 }
 
 /** An execution; with `pieces`, objects of lists may stand in its data as text. */

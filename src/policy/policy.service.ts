@@ -9,10 +9,10 @@ import {
   parseInput,
   VersionConflict,
 } from '../shared/user-error.type.ts';
+import { lockApplication, lockTenant } from '../tenancy/locks.ts';
 import { publish } from '../tenancy/policy-change.ts';
 import type { PolicyValues, StoredOverride, StoredPolicy } from '../tenancy/policy-columns.ts';
 import type { TenantRow } from '../tenancy/rows.ts';
-import { lockApplication, lockTenant } from '../tenancy/tenancy.loader.ts';
 import { ApplicationPayload, TenantPayload } from '../tenancy/tenancy.type.ts';
 import { contradictionIn, weaknessOf } from './effective-policy.ts';
 import {

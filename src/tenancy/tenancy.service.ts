@@ -6,6 +6,7 @@ import { once } from '../idempotency/idempotency.service.ts';
 import { forbidden } from '../shared/errors.ts';
 import { isId, nameKey } from '../shared/text.ts';
 import { AlreadyExists, InvalidInput, NotFound, parseInput } from '../shared/user-error.type.ts';
+import { lockApplication, lockTenant } from './locks.ts';
 import { publish } from './policy-change.ts';
 import { type ApplicationRow, reviveApplication, reviveTenant, type TenantRow } from './rows.ts';
 import {
@@ -16,7 +17,6 @@ import {
   type UpdateApplicationInput,
   type UpdateTenantInput,
 } from './tenancy.input.ts';
-import { lockApplication, lockTenant } from './tenancy.loader.ts';
 import { ApplicationPayload, DeletedPayload, TenantPayload } from './tenancy.type.ts';
 
 export async function createApplication(

@@ -7,7 +7,7 @@ import { secondsAfter } from '../shared/clock.ts';
 import { webhookEndpointsMax, webhookPreviousSecretHours, webhookReplayMax } from '../shared/limits.ts';
 import { isUuid } from '../shared/text.ts';
 import { InvalidInput, NotFound, parseInput } from '../shared/user-error.type.ts';
-import { lockApplication } from '../tenancy/tenancy.loader.ts';
+import { lockApplication } from '../tenancy/locks.ts';
 import { DeletedPayload } from '../tenancy/tenancy.type.ts';
 import { type EndpointColumns, type EndpointRow, endpointColumns, toEndpoint } from './rows.ts';
 import { newSecret, secretPlace } from './signing.ts';

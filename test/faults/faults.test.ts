@@ -1,7 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { databaseSchema } from '../../src/database-schema.ts';
 import { poolConnectionsMax } from '../../src/shared/limits.ts';
 import type { FaultyServer } from './fleet.ts';
+import { rowsIn } from './postgres.ts';
 import { type Scenario, tableOf } from './report.ts';
 import { type Stage, setStage } from './stage.ts';
 
@@ -12,15 +14,17 @@ import { type Stage, setStage } from './stage.ts';
  */
 
 const isLong = process.env['FAULTS'] === 'long';
-const rounds = (long: number, short: number) => (isLong ? long : short);
-const outageMs = rounds(10_000, 3_500);
+/** Of the long form, a part: 0.1 has a tenth of its rounds. */
+const share = Number(process.env['FAULTS_SHARE'] ?? 1);
+const rounds = (long: number, short: number) => (isLong ? Math.ceil(long * share) : short);
+const outageMs = isLong ? 10_000 : 3_500;
 /** A server's pool has so many connections; more clients only wait. */
 const clientsOfCapacity = poolConnectionsMax;
 
 let stage: Stage;
 const scenarios: Scenario[] = [];
 beforeAll(async () => {
-  stage = await setStage();
+  stage = await setStage(isLong);
 }, 120_000);
 afterAll(async () => {
   if (isLong) process.stderr.write(`\n${tableOf(scenarios)}\n\n`);
@@ -28,7 +32,13 @@ afterAll(async () => {
 }, 60_000);
 
 const between = (least: number, most: number): number => least + Math.random() * (most - least);
+const nothing = async (): Promise<void> => {};
 const first = (): FaultyServer => stage.servers[0] as FaultyServer;
+
+const migrationsIn = async (url: string): Promise<string[]> =>
+  (await rowsIn<{ name: string }>(url, 'select name from mikro_orm_migrations order by id')).map(
+    ({ name }) => name,
+  );
 
 async function judge(scenario: Promise<Scenario>): Promise<Scenario> {
   const judged = await scenario;
@@ -39,10 +49,15 @@ async function judge(scenario: Promise<Scenario>): Promise<Scenario> {
   return judged;
 }
 
-/** Kills the server and starts the next. @returns milliseconds from its start until it is ready */
-async function replace(env: Record<string, string> = {}): Promise<number> {
+/**
+ * Kills the server and starts the next.
+ * @param between is done while no server runs
+ * @returns milliseconds from its start until it is ready
+ */
+async function replace(between: () => Promise<void>, env: Record<string, string> = {}): Promise<number> {
   first().child.kill('SIGKILL');
   await first().ended;
+  await between();
   const began = performance.now();
   stage.servers[0] = await stage.fleet.start(env);
   await stage.untilReady(first());
@@ -54,17 +69,17 @@ test(
   async () => {
     const times = rounds(300, 2);
     await judge(
-      stage.scenario('kill -9 at any moment', times, async () => {
+      stage.scenario('kill -9 at any moment', times, async (check) => {
         const recovery: number[] = [];
         for (let n = 0; n < times; n += 1) {
           await sleep(between(0, 1_500));
-          recovery.push(await replace());
+          recovery.push(await replace(check));
         }
         return recovery;
       }),
     );
   },
-  rounds(5_400_000, 240_000),
+  isLong ? 5_400_000 : 240_000,
 );
 
 /** Statements by a part of their text that no other has. */
@@ -87,9 +102,10 @@ test(
     const points = Object.entries(crashPoints).filter((_, n) => isLong || n % 3 === 0);
     const { wire } = stage.postgres;
     // What is prepared is named by a number on the wire.
-    await replace({ PREPARED_STATEMENTS: 'off' });
+    const named = { PREPARED_STATEMENTS: 'off' };
+    await replace(nothing, named);
     await judge(
-      stage.scenario('kill -9 at named statements', times * points.length, async () => {
+      stage.scenario('kill -9 at named statements', times * points.length, async (check) => {
         const recovery: number[] = [];
         for (const [, text] of points) {
           for (let n = 0; n < times; n += 1) {
@@ -104,15 +120,15 @@ test(
                 return false;
               });
             });
-            recovery.push(await replace({ PREPARED_STATEMENTS: 'off' }));
+            recovery.push(await replace(check, named));
           }
         }
         return recovery;
       }),
     );
-    await replace();
+    await replace(nothing);
   },
-  rounds(3_600_000, 240_000),
+  isLong ? 3_600_000 : 240_000,
 );
 
 const outages: [string, (stage: Stage) => Promise<void>][] = [
@@ -155,6 +171,9 @@ const outages: [string, (stage: Stage) => Promise<void>][] = [
   ],
 ];
 
+/** A simple query of this text alone [PostgreSQL's protocol: Q, the length, the text, 0]. */
+const isCommit = (sent: Buffer): boolean => /^Q.{4}commit\0/is.test(sent.toString('latin1'));
+
 /** The short form has one of each way to fail: gone, silent, unreachable. */
 const chosen = isLong ? outages : outages.filter((_, n) => [1, 3, 4].includes(n));
 
@@ -164,12 +183,13 @@ test.each(chosen)(
     const times = rounds(10, 1);
     const server = first();
     const { recoveryMs } = await judge(
-      stage.scenario(name, times, async () => {
+      stage.scenario(name, times, async (check) => {
         const recovery: number[] = [];
         for (let n = 0; n < times; n += 1) {
           await sleep(between(500, 1_500));
           await outage(stage);
           recovery.push(await stage.untilReady(server));
+          await check();
         }
         return recovery;
       }),
@@ -177,33 +197,39 @@ test.each(chosen)(
     expect(server.isRunning()).toBe(true);
     expect(Math.max(...recoveryMs)).toBeLessThan(1_000);
   },
-  rounds(900_000, 120_000),
+  isLong ? 900_000 : 120_000,
 );
 
 test(
-  'REL-2: a connection cut while a statement is carried out: a repeated call tells what became of it, and nothing happens twice',
+  'REL-2: a connection cut while a statement or a commit is carried out: a repeated call tells what became of it, and nothing happens twice',
   async () => {
     const times = rounds(500, 25);
     const { wire } = stage.postgres;
+    const cut = { statements: 0, commits: 0 };
     await judge(
-      stage.scenario('the answer of a statement is lost', times, async () => {
+      stage.scenario('cut in the middle of a statement or commit', times, async (check) => {
         for (let n = 0; n < times; n += 1) {
           await sleep(between(20, 120));
-          // One of the next statements, whichever it is.
+          // One of the next statements, whichever it is, and every other time the end of a transaction.
           let left = Math.floor(between(1, 10));
-          wire.watch(() => {
-            left -= 1;
+          wire.watch((sent) => {
+            if (n % 2 === 1 && !isCommit(sent)) return false;
+            left -= n % 2 === 1 ? left : 1;
             if (left > 0) return false;
+            cut[n % 2 === 1 ? 'commits' : 'statements'] += 1;
             wire.watch(null);
             return true;
           });
+          if (n % 25 === 24) await check();
         }
         return [];
       }),
     );
     wire.watch(null);
+    expect(cut.statements).toBeGreaterThan(0);
+    expect(cut.commits).toBeGreaterThan(0);
   },
-  rounds(900_000, 120_000),
+  isLong ? 900_000 : 120_000,
 );
 
 test(
@@ -211,7 +237,7 @@ test(
   async () => {
     const times = rounds(50, 1);
     await judge(
-      stage.scenario('SIGTERM under load', times, async () => {
+      stage.scenario('SIGTERM under load', times, async (check) => {
         const exits: number[] = [];
         for (let n = 0; n < times; n += 1) {
           await sleep(between(200, 1_000));
@@ -224,13 +250,14 @@ test(
           stage.servers[0] = next;
           expect(await leaving.ended).toBe(0);
           exits.push(performance.now() - began);
+          await check();
         }
         return exits;
       }),
     );
     expect(Math.max(...(scenarios.at(-1)?.recoveryMs ?? []))).toBeLessThan(10_000);
   },
-  rounds(1_800_000, 240_000),
+  isLong ? 1_800_000 : 240_000,
 );
 
 test(
@@ -242,7 +269,7 @@ test(
       stage.scenario(
         'rolling restart of two servers',
         times,
-        async () => {
+        async (check) => {
           for (let n = 0; n < times; n += 1) {
             for (const leaving of [...stage.servers]) {
               await sleep(between(300, 800));
@@ -253,6 +280,7 @@ test(
               expect(await leaving.ended).toBe(0);
               stage.servers.push(await stage.fleet.start());
             }
+            await check();
           }
           return [];
         },
@@ -262,7 +290,51 @@ test(
     expect({ lost: tally.lost, refused: tally.refused }).toEqual({ lost: 0, refused: 0 });
     for (const surplus of stage.servers.splice(1)) surplus.child.kill('SIGTERM');
   },
-  rounds(1_800_000, 240_000),
+  isLong ? 1_800_000 : 240_000,
+);
+
+test(
+  'REL-5: two servers that start at once, beside one that is killed, migrate once and serve; on a schema that they do not know, none does',
+  async () => {
+    const times = rounds(20, 1);
+    const { postgres, fleet } = stage;
+    const known = databaseSchema.migrations.map(({ name }) => name);
+    await judge(
+      stage.scenario('two starts at once', times, async () => {
+        const ready: number[] = [];
+        for (let n = 0; n < times; n += 1) {
+          const own = new URL(postgres.directUrl());
+          own.pathname = `/start_${n}`;
+          await postgres.rows(`create database start_${n}`);
+          const env = { DATABASE_URL: own.href, MIGRATE: 'on' };
+          const began = performance.now();
+          const [one, other] = await Promise.all([
+            fleet.start(env),
+            fleet.start(env),
+            fleet.startAndKill(env, between(0, 1_500)),
+          ]);
+          ready.push(performance.now() - began);
+          expect(await migrationsIn(own.href)).toEqual(known);
+          for (const server of [one, other]) {
+            await stage.untilReady(server);
+            server.child.kill('SIGTERM');
+            expect(await server.ended).toBe(0);
+          }
+          await rowsIn(
+            own.href,
+            "insert into mikro_orm_migrations (name) values ('Migration29990101000000')",
+          );
+          const { code, said } = await fleet.startInVain(env);
+          expect([code, said]).toEqual([
+            1,
+            expect.stringContaining('The database is newer than this server'),
+          ]);
+        }
+        return ready;
+      }),
+    );
+  },
+  isLong ? 1_800_000 : 240_000,
 );
 
 test(
@@ -292,5 +364,5 @@ test(
     expect(await stage.untilReady(server)).toBeLessThan(1_000);
     expect(server.isRunning()).toBe(true);
   },
-  rounds(600_000, 240_000),
+  isLong ? 600_000 : 240_000,
 );

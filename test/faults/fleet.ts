@@ -1,8 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { exportJWK, generateKeyPair } from 'jose';
+import { serverRole } from '../../src/audit/append-only.ts';
+import { inRole } from '../../src/db/connection.ts';
 import { keySet, startKeyServer } from '../caller/key-server.ts';
 import { makeKey, signed } from '../caller/tokens.ts';
 import { audience, issuer } from '../setup/harness.ts';
@@ -14,6 +17,7 @@ import { audience, issuer } from '../setup/harness.ts';
 
 const main = fileURLToPath(new URL('../../dist/server/main.js', import.meta.url));
 const startMsMax = 60_000;
+const startsMax = 5;
 
 export interface FaultyServer {
   url: string;
@@ -27,6 +31,10 @@ export interface FaultyServer {
 
 export interface Fleet {
   start(env?: Record<string, string>): Promise<FaultyServer>;
+  /** Starts one and kills it, so many milliseconds later. */
+  startAndKill(env: Record<string, string>, afterMs: number): Promise<void>;
+  /** Starts one that is to end by itself. @returns its exit code and what it wrote */
+  startInVain(env: Record<string, string>): Promise<{ code: number | string; said: string }>;
   token(claims: { sub: string; scope: string; application_id?: string }): Promise<string>;
   /** The settings, for commands that work on the same database. */
   settings: Readonly<Record<string, string>>;
@@ -41,7 +49,7 @@ export async function makeFleet(databaseUrl: string): Promise<Fleet> {
   const settings = {
     NODE_ENV: 'production',
     PORT: '0',
-    DATABASE_URL: databaseUrl,
+    DATABASE_URL: inRole(databaseUrl, serverRole),
     JWT_ISSUER: issuer,
     JWT_AUDIENCE: audience,
     JWT_JWKS_URL: `${keyServer.url}/jwks`,
@@ -54,9 +62,29 @@ export async function makeFleet(databaseUrl: string): Promise<Fleet> {
   return {
     settings,
     async start(env = {}) {
-      const server = await startServer({ ...settings, ...env });
-      servers.push(server);
-      return server;
+      for (let tries = 1; ; tries += 1) {
+        try {
+          const server = await startServer({ ...settings, ...env });
+          servers.push(server);
+          return server;
+        } catch (error) {
+          // A database that is busy with what was killed may not answer at once. Supervisors start anew.
+          if (tries === startsMax || !/\(no answer\)/.test((error as Error).message)) throw error;
+        }
+      }
+    },
+    async startAndKill(env, afterMs) {
+      const { child, ended } = launch({ ...settings, ...env });
+      await Promise.race([sleep(afterMs), ended]);
+      child.kill('SIGKILL');
+      await ended;
+    },
+    async startInVain(env) {
+      const { child, ended, lines } = launch({ ...settings, ...env });
+      const late = setTimeout(() => child.kill('SIGKILL'), startMsMax);
+      const code = await ended;
+      clearTimeout(late);
+      return { code, said: lines.join('\n') };
     },
     async token(claims) {
       const now = Math.floor(Date.now() / 1000);
@@ -70,10 +98,11 @@ export async function makeFleet(databaseUrl: string): Promise<Fleet> {
   };
 }
 
-async function startServer(env: Record<string, string>): Promise<FaultyServer> {
+/** Begins to start a server. */
+function launch(env: Record<string, string>) {
   const child = spawn(process.execPath, [main], { env, stdio: ['ignore', 'pipe', 'pipe'] });
   const lines: string[] = [];
-  const ended = once(child, 'exit').then(([code, signal]) => (code ?? signal) as number | string);
+  const ended = once(child, 'close').then(([code, signal]) => (code ?? signal) as number | string);
   const listening = new Promise<string>((resolve) => {
     let rest = '';
     const read = (chunk: Buffer) => {
@@ -86,13 +115,18 @@ async function startServer(env: Record<string, string>): Promise<FaultyServer> {
     child.stdout.on('data', read);
     child.stderr.on('data', read);
   });
+  return { child, lines, ended, listening };
+}
+
+async function startServer(env: Record<string, string>): Promise<FaultyServer> {
+  const { child, lines, ended, listening } = launch(env);
   const late = new Promise<never>((_resolve, reject) => {
     setTimeout(() => reject(new Error(`A server did not start:\n${lines.join('\n')}`)), startMsMax).unref();
   });
   const url = await Promise.race([
     listening,
     late,
-    ended.then((how) => Promise.reject(new Error(`${how}: ${lines.join('\n')}`))),
+    ended.then((how) => Promise.reject(new Error(`A server ended with ${how}: ${lines.join('\n')}`))),
   ]);
   return { url, child, lines, ended, isRunning: () => child.exitCode === null && child.signalCode === null };
 }

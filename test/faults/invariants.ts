@@ -35,6 +35,23 @@ const invariants: Record<string, string> = {
       and (select count(*) from mfa_steps s where s.tenant_id = u.tenant_id and s.user_id = u.id and s.finished_at is not null)
         <> (select count(*) from audit_events e where e.tenant_id = u.tenant_id and e.user_id = u.id
             and e.action in ('mfa_enrollment.completed', 'mfa_challenge.completed'))`,
+  'a recovery code that is spent and was not recorded, or twice': `
+    with used as (select tenant_id, user_id, count(*) filter (where action = 'recovery_code.used') as used,
+        count(*) filter (where action = 'recovery_code.issued') as issued
+      from audit_events where action like 'recovery_code.%' group by 1, 2)
+    select u.user_id from used u left join auth_factors f
+      on f.tenant_id = u.tenant_id and f.user_id = u.user_id and f.type = 'RECOVERY_CODE'
+    where u.used > u.issued or f.spent is distinct from u.used`,
+  'a seal that does not follow from the one before': `
+    select s.tenant_id, s.application_id, s.seal from audit_seals s left join audit_seals b
+      on b.tenant_id = s.tenant_id and b.application_id = s.application_id and b.seal = s.seal - 1
+    where s.seal > 1 and b.hash is distinct from s.previous_hash`,
+  'a chain whose head is not its last seal': `
+    select c.tenant_id, c.application_id, c.seal from audit_chains c
+      left join (select tenant_id, application_id, max(seal) as seal from audit_seals group by 1, 2) l
+        on l.tenant_id = c.tenant_id and l.application_id = c.application_id
+      left join audit_seals s on s.tenant_id = c.tenant_id and s.application_id = c.application_id and s.seal = l.seal
+    where l.seal is distinct from c.seal or s.hash is distinct from c.hash`,
   'an event that is neither sealed nor queued, or twice': `
     with sealed as (select tenant_id, unnest(event_ids) as id from audit_seals),
       known as (select tenant_id, id from sealed union all select tenant_id, event_id from audit_unsealed)
@@ -49,11 +66,19 @@ const invariants: Record<string, string> = {
   'something of a tenant that belongs to another application': `
     select s.id from mfa_steps s join tenants t on t.id = s.tenant_id where s.application_id <> t.application_id
     union all
-    select e.id from audit_events e join tenants t on t.id = e.tenant_id where e.application_id <> t.application_id`,
+    select e.id from audit_events e join tenants t on t.id = e.tenant_id where e.application_id <> t.application_id
+    union all
+    select d.event_id from webhook_deliveries d join webhook_endpoints w on w.id = d.endpoint_id
+      left join audit_events e on e.tenant_id = d.tenant_id and e.id = d.event_id
+    where w.application_id <> d.application_id or e.application_id is distinct from d.application_id`,
   'something of a tenant or a user that is not there': `
     select f.id::text from auth_factors f left join users u on u.tenant_id = f.tenant_id and u.id = f.user_id where u.id is null
     union all
     select s.id::text from mfa_steps s left join users u on u.tenant_id = s.tenant_id and u.id = s.user_id where u.id is null
+    union all
+    select f.id::text from pending_auth_factors f left join users u on u.tenant_id = f.tenant_id and u.id = f.user_id
+      left join mfa_steps s on s.tenant_id = f.tenant_id and s.id::text = f.step_id
+    where u.id is null or s.user_id is distinct from f.user_id
     union all
     select u.id from users u left join tenants t on t.id = u.tenant_id where t.id is null`,
 };
@@ -88,6 +113,14 @@ export async function missing(postgres: FaultyPostgres, all: readonly Acknowledg
   const finished = await counts(`'mfa_challenge.completed'`);
   const redeemed = await counts(`'recovery_code.used'`);
 
+  const spent = new Map(
+    (
+      await postgres.rows<{ key: string; spent: string }>(
+        `select tenant_id || ' ' || user_id as key, spent from auth_factors where type = 'TOTP'`,
+      )
+    ).map((row) => [row.key, Number(row.spent)]),
+  );
+
   const lost: string[] = [];
   const seen = new Set<string>();
   const need = new Map<string, number>();
@@ -98,6 +131,8 @@ export async function missing(postgres: FaultyPostgres, all: readonly Acknowledg
     if (it.did === 'tenant' && !tenants.has(it.tenantId)) lost.push(once);
     if (it.did === 'policy' && !versions.has(`${it.tenantId} ${it.version}`)) lost.push(once);
     if (it.did === 'factor' && !factors.has(`${it.tenantId} ${it.factorId}`)) lost.push(once);
+    // A code that is forgotten could be used again.
+    if (it.did === 'code' && !((spent.get(`${it.tenantId} ${it.userId}`) ?? 0) >= it.step)) lost.push(once);
     if (it.did === 'step' || it.did === 'finish' || it.did === 'recovery') {
       const key = `${it.did} ${it.tenantId} ${it.userId}`;
       need.set(key, (need.get(key) ?? 0) + 1);

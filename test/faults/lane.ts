@@ -127,7 +127,11 @@ export class Lane {
     const isConfirmed = result.__typename === 'FactorVerified';
     if (isConfirmed) this.#recorder.record({ did: 'factor', tenantId, userId, factorId: begun.factor.id });
     // The time step may have ended before the call came; that the code was taken before shows at the finish.
-    else if (result.__typename !== 'InvalidCode') {
+    // And each repetition of a call that was carried out, though answered too late, is a wrong code more.
+    else if (
+      result.__typename !== 'InvalidCode' &&
+      !(isRepeated && result.__typename === 'TooManyAttempts')
+    ) {
       this.#violated(`a confirmation was answered with ${result.__typename}`);
     }
     const { result: finished } = await this.#caller.insist(

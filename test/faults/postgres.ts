@@ -25,6 +25,17 @@ export interface FaultyPostgres {
   close(): Promise<void>;
 }
 
+/** Asks a database by its address. */
+export async function rowsIn<Row extends object>(url: string, statement: string): Promise<Row[]> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  try {
+    return (await client.query<Row>(statement)).rows;
+  } finally {
+    await client.end();
+  }
+}
+
 export async function startFaultyPostgres(): Promise<FaultyPostgres> {
   const home = await mkdtemp(join(tmpdir(), 'cufflink-faults-'));
   const folder = join(home, 'postgres');
@@ -43,15 +54,7 @@ export async function startFaultyPostgres(): Promise<FaultyPostgres> {
     url: url.href,
     wire,
     directUrl: () => running.url,
-    async rows<Row extends object>(statement: string) {
-      const client = new pg.Client({ connectionString: running.url });
-      await client.connect();
-      try {
-        return (await client.query<Row>(statement)).rows;
-      } finally {
-        await client.end();
-      }
-    },
+    rows: (statement) => rowsIn(running.url, statement),
     async stop(how) {
       if (how === 'immediate') process.kill(await postmaster(), 'SIGQUIT');
       await running.stop();

@@ -1,4 +1,4 @@
-import { appendFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -16,6 +16,10 @@ export type Acknowledged =
 export class Recorder {
   readonly #folder = mkdtempSync(join(tmpdir(), 'cufflink-recorder-'));
   readonly #file = join(this.#folder, 'acknowledged.jsonl');
+
+  constructor() {
+    writeFileSync(this.#file, '');
+  }
 
   record(it: Acknowledged): void {
     appendFileSync(this.#file, `${JSON.stringify(it)}\n`);

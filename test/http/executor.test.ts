@@ -14,7 +14,7 @@ import {
 import { createExecutor, type Executor } from '../../src/http/executor.ts';
 import { subgraphSchema } from '../../src/schema.ts';
 import { planFieldsMax, plansMax } from '../../src/shared/limits.ts';
-import { randomOf, randomOperation } from './random-operation.ts';
+import { randomOf, randomOperation } from '../setup/random-operation.ts';
 import { type StubContext, stub } from './stub-resolvers.ts';
 import { tortureSchema } from './torture-schema.ts';
 

@@ -12,7 +12,7 @@ import {
   isObjectType,
   responsePathAsArray,
 } from 'graphql';
-import { type Random, randomOf } from './random-operation.ts';
+import { type Random, randomOf } from '../setup/random-operation.ts';
 
 /** What an execution is given: all that resolvers answer follows from the seed and where they are asked. */
 export interface StubContext {

@@ -42,7 +42,9 @@ export interface WebhookServer extends TestServer {
   start(more?: Partial<DispatcherDeps>): { stop(): Promise<void> };
 }
 
-export async function startWebhookServer(): Promise<WebhookServer> {
+export async function startWebhookServer(
+  more: Parameters<typeof startTestServer>[0] = {},
+): Promise<WebhookServer> {
   const url = await newDatabase();
   await migrate(url, databaseSchema);
   const open = () => openDatabase({ url: inRole(url, serverRole), schema: databaseSchema, unlimited: true });
@@ -55,7 +57,7 @@ export async function startWebhookServer(): Promise<WebhookServer> {
     redirectOrigins: [],
     loopbackWebhooks: true,
   });
-  const server = await startTestServer({ clock, database, service });
+  const server = await startTestServer({ clock, database, service, ...more });
   const warnings: WebhookServer['warnings'] = [];
   const metrics = createWebhookMetrics(registry);
   const deps = (more?: Partial<DispatcherDeps>): DispatcherDeps => ({

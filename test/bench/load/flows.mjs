@@ -82,7 +82,7 @@ function cookieOf(headers, name) {
 }
 
 /** The code of now [RFC 6238], of a secret in hexadecimal digits. */
-function codeOf(secret) {
+export function codeOf(secret) {
   const counter = Buffer.alloc(8);
   counter.writeBigUInt64BE(BigInt(Math.floor(Date.now() / 30_000)));
   const digest = createHmac('sha1', Buffer.from(secret, 'hex')).update(counter).digest();

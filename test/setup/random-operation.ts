@@ -34,8 +34,17 @@ const pick = <T>(random: Random, from: readonly T[]): T => from[random(from.leng
 /** Names that an object may have inherited, and that of a promise's method. */
 const oddAliases = ['__proto__', 'constructor', 'then', 'toString', '__typename', 'hasOwnProperty'];
 
+/**
+ * Chooses what is given to an argument or to a field of an input.
+ * @param type name of its scalar @param name its own
+ */
+export type ScalarOf = (type: string, name: string, random: Random) => unknown;
+
 interface Writing {
   schema: GraphQLSchema;
+  scalarOf: ScalarOf;
+  /** The argument or field of an input that is being written. */
+  at: string;
   random: Random;
   fragments: Map<string, { on: GraphQLNamedType; text: string }>;
   variables: string[];
@@ -45,12 +54,14 @@ interface Writing {
 }
 
 /** An operation that fits the schema most of the time (merging can fail), and values for its variables. */
-export function randomOperation(schema: GraphQLSchema, random: Random) {
+export function randomOperation(schema: GraphQLSchema, random: Random, scalarOf: ScalarOf = plainScalarOf) {
   const operation =
     schema.getMutationType() && random(4) === 0 ? OperationTypeNode.MUTATION : OperationTypeNode.QUERY;
   const root = schema.getRootType(operation) as GraphQLNamedType;
   const writing: Writing = {
     schema,
+    scalarOf,
+    at: '',
     random,
     fragments: new Map(),
     variables: [],
@@ -141,8 +152,9 @@ function argumentsOf(writing: Writing, args: readonly GraphQLArgument[]): string
   return written.length === 0 ? '' : `(${written.join(', ')})`;
 }
 
-function argumentOf(writing: Writing, { type, defaultValue }: GraphQLArgument): string {
+function argumentOf(writing: Writing, { name, type, defaultValue }: GraphQLArgument): string {
   const { random } = writing;
+  writing.at = name;
   if (random(3) !== 0) return literalOf(writing, type, 0);
   // With a default, the argument takes a variable that may be null, and complains when it is.
   const mayBeNull = isNonNullType(type) && defaultValue !== undefined && random(2) === 0;
@@ -177,6 +189,7 @@ function literalOf(writing: Writing, type: GraphQLInputType, depth: number): str
       .filter((field) => (isNonNullType(field.type) && field.defaultValue === undefined) || random(3) === 0)
       .filter((field) => depth < 3 || isNonNullType(field.type))
       .map((field) => {
+        writing.at = field.name;
         // Without a default of its own, a variable inside a literal may be missing altogether.
         if (random(6) === 0) {
           return `${field.name}: ${variableOf(writing, String(field.type), inputOf(writing, field.type, depth + 1))}`;
@@ -204,10 +217,19 @@ function inputOf(writing: Writing, type: GraphQLInputType, depth: number): unkno
       (field) =>
         (isNonNullType(field.type) && field.defaultValue === undefined) || (depth < 3 && random(3) === 0),
     );
-    return Object.fromEntries(fields.map((field) => [field.name, inputOf(writing, field.type, depth + 1)]));
+    return Object.fromEntries(
+      fields.map((field) => {
+        writing.at = field.name;
+        return [field.name, inputOf(writing, field.type, depth + 1)];
+      }),
+    );
   }
   if (isEnumType(type)) return pick(random, type.getValues()).name;
-  switch (type.name) {
+  return writing.scalarOf(type.name, writing.at, random);
+}
+
+function plainScalarOf(type: string, _name: string, random: Random): unknown {
+  switch (type) {
     case 'Int':
       return random(100) - 50;
     case 'Float':
