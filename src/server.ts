@@ -13,6 +13,7 @@ import { createApollo } from './http/apollo.ts';
 import { addErrorAnswers, answerBadAddress, answerBadHttp } from './http/error-answers.ts';
 import { createMetrics } from './http/metrics.ts';
 import { addLoadShedding, answerInTime, fairTurns, type Overload } from './http/overload.ts';
+import { addPages, type Pages } from './http/pages.ts';
 import { databaseReadiness } from './http/readiness.ts';
 import { createSchema } from './schema.ts';
 import * as limits from './shared/limits.ts';
@@ -30,6 +31,8 @@ export interface ServerDeps extends Overload {
   introspection: boolean;
   /** Whether policies are remembered between requests; true when left out. */
   policySnapshot?: boolean;
+  /** Pages for browsers; none when left out. */
+  pages?: Pages;
   /** Browser origins that may call. */
   corsOrigins: readonly string[];
   logLevel: string;
@@ -145,6 +148,8 @@ export async function createServer(deps: ServerDeps): Promise<Server> {
     reply.type(metrics.registry.contentType).send(await metrics.registry.metrics()),
   );
 
+  if (deps.pages) await addPages(app, deps.pages);
+
   const url = await app.listen({ host: deps.host, port: deps.port });
   // Only now: a server that gets no port leaves nothing behind.
   const feed =
@@ -190,7 +195,7 @@ async function addHeaders(
     maxAge: 600,
   });
   app.addHook('onSend', async (request, reply) => {
-    reply.header('cache-control', 'no-store');
+    if (!reply.hasHeader('cache-control')) reply.header('cache-control', 'no-store');
     reply.header('x-request-id', request.id);
     if (state.draining) reply.header('connection', 'close');
   });

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { Client, DatabaseError } from 'pg';
 import { mayRewriteRecord, serverRole } from './audit/append-only.ts';
 import { startSealer } from './audit/sealer.ts';
@@ -27,6 +28,9 @@ export interface Running {
   development: DevelopmentIssuer | null;
   stop(): Promise<void>;
 }
+
+/** What was built, seen from `dist/src` and from `dist/server`. */
+const builtFolder = fileURLToPath(new URL('..', import.meta.url));
 
 /**
  * Starts everything: the embedded database where no other is given, migrations, keys, the server.
@@ -89,7 +93,13 @@ export async function start(env: Env, signal: AbortSignal): Promise<Running> {
       bearerKeys,
       clock,
     );
-    const server = await createServer({ ...env, database, authenticate, service });
+    const server = await createServer({
+      ...env,
+      database,
+      authenticate,
+      service,
+      pages: { folder: builtFolder, graphiql: !env.production },
+    });
     stops.push(() => server.stop());
     if (await mayRewriteRecord(database.pool)) {
       server.log.warn(

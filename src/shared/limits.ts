@@ -222,6 +222,10 @@ export const webhookReplayMax = 1_000;
 export const webhookDeliveredDays = 7;
 export const webhookDeadDays = 30;
 
+// --- pages --------------------------------------------------------------------------------------
+/** How long browsers keep a file whose name holds its digest: a year, as RFC 9111 takes for the longest. */
+export const assetSeconds = 31_536_000;
+
 // --- npm run seed -------------------------------------------------------------------------------
 export const seedApplicationsMax = 1_000;
 export const seedTenantsMax = 1_000_000;
