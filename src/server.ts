@@ -10,6 +10,7 @@ import type { Service } from './caller/context.ts';
 import { createContext } from './context.ts';
 import type { Database } from './db/connection.ts';
 import { createApollo } from './http/apollo.ts';
+import { addConsoleSignIn, type ConsoleSignIn } from './http/console-sign-in.ts';
 import { addErrorAnswers, answerBadAddress, answerBadHttp } from './http/error-answers.ts';
 import { createMetrics } from './http/metrics.ts';
 import { addLoadShedding, answerInTime, fairTurns, type Overload } from './http/overload.ts';
@@ -33,6 +34,8 @@ export interface ServerDeps extends Overload {
   policySnapshot?: boolean;
   /** Pages for browsers; none when left out. */
   pages?: Pages;
+  /** How people sign in to the console; without it, it has no settings. */
+  consoleSignIn?: ConsoleSignIn;
   /** Browser origins that may call. */
   corsOrigins: readonly string[];
   logLevel: string;
@@ -149,6 +152,7 @@ export async function createServer(deps: ServerDeps): Promise<Server> {
   );
 
   if (deps.pages) await addPages(app, deps.pages);
+  if (deps.consoleSignIn) addConsoleSignIn(app, deps.consoleSignIn);
 
   const url = await app.listen({ host: deps.host, port: deps.port });
   // Only now: a server that gets no port leaves nothing behind.

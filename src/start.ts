@@ -6,6 +6,7 @@ import { startSealer } from './audit/sealer.ts';
 import { createAuthenticate } from './caller/bearer.ts';
 import { type DevelopmentIssuer, developmentIssuer } from './caller/development-issuer.ts';
 import { localKeys, remoteKeys } from './caller/jwks.ts';
+import { demoPlaces, developmentRoles } from './caller/roles.ts';
 import { databaseSchema } from './database-schema.ts';
 import { inRole, openDatabase } from './db/connection.ts';
 import { startEmbeddedPostgres } from './db/embedded.ts';
@@ -13,6 +14,7 @@ import { assertSchemaIsKnown, migrate } from './db/migrate.ts';
 import { fillDemo } from './demo.ts';
 import { type DevelopmentKeys, developmentFolder, developmentKeys } from './development.ts';
 import type { Env } from './env.ts';
+import type { ConsoleSignIn } from './http/console-sign-in.ts';
 import { startJanitor } from './janitor.ts';
 import { createServer } from './server.ts';
 import { createService, type ServiceSettings } from './service.ts';
@@ -98,7 +100,12 @@ export async function start(env: Env, signal: AbortSignal): Promise<Running> {
       database,
       authenticate,
       service,
-      pages: { folder: builtFolder, graphiql: !env.production },
+      pages: {
+        folder: builtFolder,
+        graphiql: !env.production,
+        consoleOrigins: env.oidc ? [new URL(env.oidc.authority).origin] : [],
+      },
+      consoleSignIn: consoleSignIn(env, development),
     });
     stops.push(() => server.stop());
     if (await mayRewriteRecord(database.pool)) {
@@ -119,6 +126,21 @@ export async function start(env: Env, signal: AbortSignal): Promise<Running> {
     await stop();
     throw error;
   }
+}
+
+/** The roles that are printed are what there is to choose from, unless a real issuer is configured. */
+function consoleSignIn(env: Env, development: DevelopmentIssuer | null): ConsoleSignIn {
+  if (env.oidc && env.jwt) return { kind: 'oidc', ...env.oidc, audience: env.jwt.audience };
+  if (development === null) return { kind: 'token' };
+  const roles = developmentRoles(demoPlaces);
+  return {
+    kind: 'development',
+    roles: Object.entries(roles).map(([name, { description }]) => ({ name, description })),
+    async mint(role) {
+      const claims = Object.hasOwn(roles, role) ? roles[role]?.claims : undefined;
+      return claims ? development.mint(claims) : null;
+    },
+  };
 }
 
 /** What is given serves; in development, keys of its own stand in for what is not. */
