@@ -1,4 +1,4 @@
-import { MutationCache, QueryCache, QueryClient } from '@tanstack/react-query';
+import { QueryClient } from '@tanstack/react-query';
 import { problemOf } from './problem.ts';
 
 /** A first answer that does not come is asked for again after 1 and 2 s; then every 5 s, as long as somebody looks. */
@@ -8,16 +8,10 @@ const askAgainMs = 5_000;
 /**
  * What was read stays on the screen while it is read anew. Only what a later try can mend is tried again, and a write
  * never: it may have been carried out, so people decide.
- * @param onUnauthenticated told when the server does not take the token (any more)
  */
-export function createQueryClient(onUnauthenticated: () => void): QueryClient {
-  const onError = (thrown: unknown) => {
-    if (problemOf(thrown).kind === 'unauthenticated') onUnauthenticated();
-  };
+export function createQueryClient(): QueryClient {
   const isPassing = (thrown: unknown) => problemOf(thrown).kind === 'unavailable';
   return new QueryClient({
-    queryCache: new QueryCache({ onError }),
-    mutationCache: new MutationCache({ onError }),
     defaultOptions: {
       queries: {
         retry: (count, error) => isPassing(error) && count < retriesMax,

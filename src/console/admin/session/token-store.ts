@@ -4,8 +4,6 @@
 
 export interface Session {
   token: string;
-  /** Milliseconds since 1970; null where it is not known. */
-  expiresAt: number | null;
   /** Gets a new one without asking anybody, where the issuer gave it. */
   refreshToken: string | null;
 }
@@ -64,10 +62,9 @@ function restored(): SessionState {
 
 function isSession(kept: unknown): kept is Session {
   if (typeof kept !== 'object' || kept === null) return false;
-  const { token, expiresAt, refreshToken } = kept as Partial<Record<keyof Session, unknown>>;
+  const { token, refreshToken } = kept as Partial<Record<keyof Session, unknown>>;
   return (
     typeof token === 'string' &&
-    (expiresAt === null || typeof expiresAt === 'number') &&
     (refreshToken === null || typeof refreshToken === 'string')
   );
 }
