@@ -14,6 +14,8 @@ export interface ClientSettings {
   token?: () => string | null | Promise<string | null>;
   /** Milliseconds until an answer counts as missing; 10,000 when left out. */
   timeoutMs?: number;
+  /** Told of each answer, e.g. to read its headers. */
+  onAnswer?: (answer: Response) => void;
   /** In the place of the platform's. */
   fetch?: typeof fetch;
 }
@@ -73,7 +75,13 @@ export class CallError extends Error {
 }
 
 /** Calls Cufflink with `fetch`, in browsers and in Node.js. It keeps nothing and repeats nothing. */
-export function createClient({ url, token, timeoutMs = 10_000, fetch: send }: ClientSettings): Client {
+export function createClient({
+  url,
+  token,
+  timeoutMs = 10_000,
+  onAnswer,
+  fetch: send,
+}: ClientSettings): Client {
   return {
     async call<Result, Variables>(
       document: TypedDocument<Result, Variables>,
@@ -100,6 +108,7 @@ export function createClient({ url, token, timeoutMs = 10_000, fetch: send }: Cl
           redirect: 'error',
           referrerPolicy: 'no-referrer',
         });
+        onAnswer?.(answer);
         body = await answer.json();
       } catch (cause) {
         signal?.throwIfAborted();
