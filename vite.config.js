@@ -5,30 +5,35 @@ import { brotliCompress, constants, gzip } from 'node:zlib';
 import { defineConfig } from 'vite';
 
 /*
- * The pages for browsers: the console and the hosted pages (`vite build`), and the IDE, which production does not
- * serve (`vite build --mode graphiql`). Addresses are relative, so that they hold behind a PUBLIC_URL with a path.
+ * The pages for browsers, each built by itself (`vite build --mode …`, as `npm run pages` does): the console, the pages of
+ * the MFA step, and the IDE, which production does not serve. What one page uses never makes another one larger.
+ * Addresses are relative, so that they hold behind a PUBLIC_URL with a path.
  */
 const pages = {
-  console: { folder: 'dist/console', assets: 'assets', entries: ['index.html', 'mfa/index.html'] },
-  graphiql: { folder: 'dist/graphiql', assets: 'graphiql/assets', entries: ['graphiql.html'] },
+  console: { entry: 'index.html', assets: 'assets' },
+  mfa: { entry: 'mfa/index.html', assets: 'mfa/assets' },
+  graphiql: { entry: 'graphiql.html', assets: 'graphiql/assets' },
 };
 
 // Whoever builds, also a test: React has a slower, larger build for development.
 process.env.NODE_ENV = 'production';
 
 export default defineConfig(({ mode }) => {
-  const { folder, assets, entries } = mode === 'graphiql' ? pages.graphiql : pages.console;
+  const page = pages[mode];
+  if (page === undefined) throw new Error(`Build with --mode ${Object.keys(pages).join(', ')}.`);
   const root = join(import.meta.dirname, 'src/console');
+  const folder = join(import.meta.dirname, 'dist', mode);
   return {
     root,
     base: './',
     publicDir: false,
     clearScreen: false,
     logLevel: 'warn',
-    plugins: [finish(join(import.meta.dirname, folder), mode !== 'graphiql' && assets)],
+    // What development alone is served need not be small.
+    plugins: [finish(folder, mode === 'graphiql' ? null : page.assets)],
     build: {
-      outDir: join(import.meta.dirname, folder),
-      assetsDir: assets,
+      outDir: folder,
+      assetsDir: page.assets,
       emptyOutDir: true,
       target: 'es2022',
       // No data: URIs: the content security policy of a page need not allow them.
@@ -37,7 +42,7 @@ export default defineConfig(({ mode }) => {
       reportCompressedSize: false,
       chunkSizeWarningLimit: 5000,
       rollupOptions: {
-        input: entries.map((entry) => join(root, entry)),
+        input: join(root, page.entry),
         onwarn(warning, warn) {
           // "use client" and the like in libraries: nothing is rendered on a server here.
           if (warning.code !== 'MODULE_LEVEL_DIRECTIVE') warn(warning);
@@ -48,13 +53,13 @@ export default defineConfig(({ mode }) => {
 });
 
 /** Compresses what is served, so that the server need not, and leaves `.built` last: a build cut short is made anew. */
-function finish(folder, compressed) {
+function finish(folder, assets) {
   return {
     name: 'finish',
     apply: 'build',
     async closeBundle(error) {
       if (error) return;
-      if (compressed) await compressAll(join(folder, compressed));
+      if (assets) await compressAll(join(folder, assets));
       await writeFile(join(folder, '.built'), '');
     },
   };

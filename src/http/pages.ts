@@ -11,7 +11,7 @@ import { assetSeconds } from '../shared/limits.ts';
  */
 
 export interface Pages {
-  /** The folder that holds what was built: `console/` and `graphiql/`. */
+  /** The folder that holds what was built: `console/`, `mfa/` and `graphiql/`. */
   folder: string;
   /** Whether the IDE is served. */
   graphiql: boolean;
@@ -48,8 +48,9 @@ export async function addPages(
     'style-src': `'self' 'nonce-${nonce}'`,
     'connect-src': ["'self'", ...consoleOrigins].join(' '),
   }));
+  await addAssets(app, join(folder, 'mfa/mfa/assets'), '/mfa/assets/');
   for (const step of ['/mfa/enroll', '/mfa/challenge']) {
-    await addPage(app, step, join(folder, 'console/mfa/index.html'), () => strictPolicy);
+    await addPage(app, step, join(folder, 'mfa/mfa/index.html'), () => strictPolicy);
   }
   if (!graphiql) return;
   await addAssets(app, join(folder, 'graphiql/graphiql/assets'), '/graphiql/assets/');

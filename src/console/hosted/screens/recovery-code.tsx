@@ -73,7 +73,7 @@ export function RecoveryCode({ code, step, onSaved }: { code: string; step: Step
             </p>
           )}
         </div>
-        <button type="submit" className="primary" aria-disabled={!isSaved || undefined}>
+        <button type="submit" className="primary">
           {t('recoveryCode.goOn')}
         </button>
       </form>
