@@ -1,4 +1,4 @@
-import { keepPreviousData, queryOptions } from '@tanstack/react-query';
+import { queryOptions } from '@tanstack/react-query';
 import type { AuditFilter, MfaState, TenantFilter, WebhookDeliveryState } from '../../generated/documents.ts';
 import * as documents from '../../generated/documents.ts';
 import { call } from './client.ts';
@@ -26,7 +26,7 @@ export const applicationsQuery = (search: string) =>
       call(documents.ConsoleApplicationsDocument, { first: choicesMax, search }, signal).then(
         ({ applications }) => applications,
       ),
-    placeholderData: keepPreviousData,
+    placeholderData: (before) => before,
   });
 
 export const applicationQuery = (id: string) =>
@@ -57,7 +57,7 @@ export const tenantsQuery = (
       call(documents.ConsoleTenantsDocument, { applicationId, first: pageSize, ...page }, signal).then(
         ({ application }) => present(application, 'application').tenants,
       ),
-    placeholderData: keepPreviousData,
+    placeholderData: (before) => before,
   });
 
 export const tenantChoicesQuery = (applicationId: string, search: string) =>
@@ -67,7 +67,7 @@ export const tenantChoicesQuery = (applicationId: string, search: string) =>
       call(documents.ConsoleTenantChoicesDocument, { applicationId, first: choicesMax, search }, signal).then(
         ({ application }) => present(application, 'application').tenants,
       ),
-    placeholderData: keepPreviousData,
+    placeholderData: (before) => before,
   });
 
 /** How many tenants have their override on. */
@@ -107,7 +107,7 @@ export const tenantUsersQuery = (tenantId: string, page: { after: string | null;
         { tenantId, first: pageSize, after: page.after, filter: { state: page.state } },
         signal,
       ).then(({ tenant }) => present(tenant, 'tenant')),
-    placeholderData: keepPreviousData,
+    placeholderData: (before) => before,
   });
 
 export const userQuery = (id: string, tenantId: string | null) =>
@@ -124,7 +124,7 @@ export const explainQuery = (tenantId: string, userId: string, identityProvider:
       call(documents.ConsoleExplainDocument, { tenantId, userId, identityProvider }, signal).then(
         ({ explainMfa }) => present(explainMfa, 'user'),
       ),
-    placeholderData: keepPreviousData,
+    placeholderData: (before) => before,
   });
 
 export const auditQuery = (applicationId: string, page: { after: string | null; filter: AuditFilter }) =>
@@ -134,7 +134,7 @@ export const auditQuery = (applicationId: string, page: { after: string | null; 
       call(documents.ConsoleAuditDocument, { applicationId, first: 50, ...page }, signal).then(
         ({ auditEvents }) => auditEvents,
       ),
-    placeholderData: keepPreviousData,
+    placeholderData: (before) => before,
   });
 
 export const endpointsQuery = (applicationId: string) =>
@@ -160,7 +160,7 @@ export const deliveriesQuery = (
         signal,
       ).then(({ webhookDeliveries }) => webhookDeliveries);
     },
-    placeholderData: keepPreviousData,
+    placeholderData: (before) => before,
   });
 
 /** What is null is not there, or not for this caller: the server does not say which. */

@@ -47,12 +47,6 @@ export async function beginSignIn(settings: Oidc): Promise<void> {
   location.assign(url);
 }
 
-/** Whether the issuer has just sent the browser back. */
-export const isReturning = (search: string): boolean => {
-  const query = new URLSearchParams(search);
-  return query.has('state') && (query.has('code') || query.has('error'));
-};
-
 /**
  * Exchanges the code that the browser came back with.
  * @throws when it is not ours, was used before, or the issuer refuses

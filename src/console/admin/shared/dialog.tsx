@@ -7,12 +7,14 @@ export function Dialog({
   opened,
   onClose,
   size = 'md',
+  dismissible = true,
   children,
 }: {
   title: string;
   opened: boolean;
   onClose: () => void;
   size?: 'md' | 'lg';
+  dismissible?: boolean;
   children: ReactNode;
 }) {
   return (
@@ -22,6 +24,9 @@ export function Dialog({
       title={<b>{title}</b>}
       size={size}
       centered
+      withCloseButton={dismissible}
+      closeOnEscape={dismissible}
+      closeOnClickOutside={false}
       closeButtonProps={{ 'aria-label': 'Close' }}
       transitionProps={{ duration: 120, transition: 'fade' }}
     >
