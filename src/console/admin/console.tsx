@@ -1,16 +1,16 @@
 import { useQuery } from '@tanstack/react-query';
 import { lazy, type ReactNode, Suspense } from 'react';
 import { viewerQuery } from './api/queries.ts';
-import { ChooseApplication } from './shell/choose-application.tsx';
-import { NoPages } from './shell/no-pages.tsx';
-import { itemsFor } from './shell/nav.tsx';
-import { Shell } from './shell/shell.tsx';
 import type { Route } from './router/route.ts';
 import { useRoute } from './router/use-route.ts';
 import { type Permissions, permissionsOf, type Viewer } from './session/permissions.ts';
 import { Empty } from './shared/card.tsx';
 import { Failure } from './shared/failure.tsx';
 import { Lines, Loaded } from './shared/loaded.tsx';
+import { ChooseApplication } from './shell/choose-application.tsx';
+import { itemsFor } from './shell/nav.tsx';
+import { NoPages } from './shell/no-pages.tsx';
+import { Shell } from './shell/shell.tsx';
 
 const ApplicationView = lazy(() => import('./application/application-view.tsx'));
 const TenantView = lazy(() => import('./tenant/tenant-page.tsx'));
@@ -87,7 +87,11 @@ function pageFor(route: Route, viewer: Viewer, may: Permissions): ReactNode {
         <NoPages viewer={viewer} />
       );
     case 'audit':
-      return may.readAudit ? <AuditPage route={route} viewer={viewer} may={may} /> : <NoPages viewer={viewer} />;
+      return may.readAudit ? (
+        <AuditPage route={route} viewer={viewer} may={may} />
+      ) : (
+        <NoPages viewer={viewer} />
+      );
     case 'webhooks':
       return may.manageWebhooks ? (
         <WebhooksPage key={route.applicationId} applicationId={route.applicationId} />

@@ -19,7 +19,8 @@ export function createQueryClient(): QueryClient {
         // Whether the browser thinks it is online says little of a server on the same machine.
         networkMode: 'always',
         staleTime: 5_000,
-        refetchInterval: ({ state }) => (state.status === 'error' && isPassing(state.error) ? askAgainMs : false),
+        refetchInterval: ({ state }) =>
+          state.status === 'error' && isPassing(state.error) ? askAgainMs : false,
       },
       mutations: { networkMode: 'always', retry: false },
     },

@@ -1,11 +1,11 @@
 import { useQueryClient } from '@tanstack/react-query';
-import { call } from '../api/client.ts';
-import { applicationQuery } from '../api/queries.ts';
 import {
   type ConsoleApplicationFragment,
   ConsolePreviewApplicationPolicyDocument,
   ConsoleUpdateApplicationPolicyDocument,
 } from '../../generated/documents.ts';
+import { call } from '../api/client.ts';
+import { applicationQuery } from '../api/queries.ts';
 import { Conflict } from '../policy/conflict.tsx';
 import { changedParts, type Part, type Stored } from '../policy/draft.ts';
 import { hintsFor, isFine } from '../policy/hints.ts';

@@ -1,6 +1,9 @@
 import { useQuery } from '@tanstack/react-query';
+import {
+  type ConsoleApplicationFragment,
+  ConsolePreviewTenantPolicyDocument,
+} from '../../generated/documents.ts';
 import { call } from '../api/client.ts';
-import { type ConsoleApplicationFragment, ConsolePreviewTenantPolicyDocument } from '../../generated/documents.ts';
 import { Impact, type Preview } from '../policy/impact.tsx';
 import { valuesOf } from '../policy/values.ts';
 import { Lines } from '../shared/loaded.tsx';

@@ -2,8 +2,11 @@ import { Button } from '@mantine/core';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { bulkTenantsMax } from '../../../shared/limits.ts';
+import {
+  type ConsoleApplicationFragment,
+  ConsoleSwitchOverridesDocument,
+} from '../../generated/documents.ts';
 import { call } from '../api/client.ts';
-import { type ConsoleApplicationFragment, ConsoleSwitchOverridesDocument } from '../../generated/documents.ts';
 import { useAnnounce } from '../shared/announce.tsx';
 import { Dialog } from '../shared/dialog.tsx';
 import { WriteProblem } from '../shared/loaded.tsx';

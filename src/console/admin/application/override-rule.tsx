@@ -1,13 +1,13 @@
 import { Button, Radio, Stack } from '@mantine/core';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
-import { call } from '../api/client.ts';
-import { overridesOnQuery } from '../api/queries.ts';
 import {
   type ConsoleApplicationFragment,
   ConsoleUpdateOverrideRuleDocument,
   type OverrideRule,
 } from '../../generated/documents.ts';
+import { call } from '../api/client.ts';
+import { overridesOnQuery } from '../api/queries.ts';
 import { useAnnounce } from '../shared/announce.tsx';
 import { Card } from '../shared/card.tsx';
 import { Dialog } from '../shared/dialog.tsx';
@@ -58,7 +58,8 @@ export function OverrideRuleCard({
       setPicked(null);
     },
   });
-  const refused = writing.data !== undefined && writing.data.__typename !== 'ApplicationPayload' && writing.data;
+  const refused =
+    writing.data !== undefined && writing.data.__typename !== 'ApplicationPayload' && writing.data;
   return (
     <Card title="What tenants may override">
       {mayWrite ? (
@@ -115,9 +116,7 @@ function RuleImpact({ applicationId, rule }: { applicationId: string; rule: Over
         <p>It takes effect at once, for every tenant that has its override on.</p>
       ) : (
         <p>
-          <b>
-            {count === 1 ? '1 tenant has' : `${count} tenants have`} an override on.
-          </b>{' '}
+          <b>{count === 1 ? '1 tenant has' : `${count} tenants have`} an override on.</b>{' '}
           {count > 0 && 'What applies to their users may change at once.'}
         </p>
       )}

@@ -1,14 +1,14 @@
 import { Button, Switch } from '@mantine/core';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
-import { call } from '../api/client.ts';
-import { problemOf } from '../api/problem.ts';
 import {
   type ConsoleApplicationFragment,
   ConsolePreviewTenantPolicyDocument,
   ConsoleSetTenantOverrideDocument,
   type ConsoleTenantRowFragment,
 } from '../../generated/documents.ts';
+import { call } from '../api/client.ts';
+import { problemOf } from '../api/problem.ts';
 import { hitsPeople, Impact, type Preview } from '../policy/impact.tsx';
 import { valuesOf } from '../policy/values.ts';
 import { useAnnounce } from '../shared/announce.tsx';
@@ -50,7 +50,9 @@ export function OverrideSwitch({
       if (result.__typename === 'TenantPayload')
         announce(`The override of ${tenant.displayName} is ${enabled ? 'on' : 'off'}.`);
       else if (result.__typename === 'VersionConflict')
-        setProblem(new Error('Somebody else changed this override meanwhile. Look at it again, then switch it.'));
+        setProblem(
+          new Error('Somebody else changed this override meanwhile. Look at it again, then switch it.'),
+        );
       else setProblem(new Error(result.message));
       await client.invalidateQueries();
     },

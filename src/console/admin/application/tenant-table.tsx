@@ -3,8 +3,8 @@ import { useDebouncedValue } from '@mantine/hooks';
 import { useQuery } from '@tanstack/react-query';
 import { clsx } from 'clsx';
 import { useState } from 'react';
-import { tenantsQuery } from '../api/queries.ts';
 import type { ConsoleApplicationFragment, ConsoleTenantRowFragment } from '../../generated/documents.ts';
+import { tenantsQuery } from '../api/queries.ts';
 import { hrefOf } from '../router/route.ts';
 import type { Permissions } from '../session/permissions.ts';
 import { Card, Empty } from '../shared/card.tsx';
@@ -20,7 +20,13 @@ import { OverrideSwitch } from './override-switch.tsx';
 type Row = ConsoleTenantRowFragment;
 
 /** The tenants: what applies to each and from where, who is enrolled, and the override toggle, one by one or many. */
-export function TenantTable({ application, may }: { application: ConsoleApplicationFragment; may: Permissions }) {
+export function TenantTable({
+  application,
+  may,
+}: {
+  application: ConsoleApplicationFragment;
+  may: Permissions;
+}) {
   const [typed, setTyped] = useState('');
   const [search] = useDebouncedValue(typed.trim(), 250);
   const [override, setOverride] = useState<'all' | 'on' | 'off'>('all');
@@ -59,11 +65,7 @@ export function TenantTable({ application, may }: { application: ConsoleApplicat
           onChange={(value) => setOverride((value ?? 'all') as typeof override)}
         />
         {may.writeTenantPolicy && selected.size > 0 && (
-          <BulkSwitch
-            application={application}
-            tenants={selected}
-            onDone={() => setSelected(new Map())}
-          />
+          <BulkSwitch application={application} tenants={selected} onDone={() => setSelected(new Map())} />
         )}
       </div>
       <Loaded query={tenants} lines={6}>

@@ -24,8 +24,8 @@ export function Conflict({
   return (
     <div className={styles.conflict} role="alert">
       <div>
-        <b>Somebody else changed this policy while you were editing.</b> Nothing of yours was saved yet, and nothing
-        is lost: your changes stand on top of theirs. Look through them, then save again.
+        <b>Somebody else changed this policy while you were editing.</b> Nothing of yours was saved yet, and
+        nothing is lost: your changes stand on top of theirs. Look through them, then save again.
       </div>
       <div style={{ overflowX: 'auto' }}>
         <table>
@@ -72,4 +72,3 @@ export function Conflict({
     </div>
   );
 }
-

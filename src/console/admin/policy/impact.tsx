@@ -26,7 +26,15 @@ export const hitsPeople = (preview: Preview, step: Step): boolean =>
   preview.usersNoLongerChallenged > 0 ||
   (startsGrace(step) && preview.tenantsAffected > 0);
 
-export function Impact({ preview, step, scope }: { preview: Preview; step: Step; scope: 'application' | 'tenant' }) {
+export function Impact({
+  preview,
+  step,
+  scope,
+}: {
+  preview: Preview;
+  step: Step;
+  scope: 'application' | 'tenant';
+}) {
   const { tenantsAffected, tenantsShielded, usersToEnroll, usersNoLongerChallenged } = preview;
   return (
     <ul className={styles.impact}>
@@ -48,16 +56,16 @@ export function Impact({ preview, step, scope }: { preview: Preview; step: Step;
       {usersNoLongerChallenged > 0 && (
         <li style={{ '--dot': 'var(--state-pending)' } as object}>
           <span>
-            <b>{people(usersNoLongerChallenged)}</b> {usersNoLongerChallenged === 1 ? 'is' : 'are'} no longer asked
-            for a code
+            <b>{people(usersNoLongerChallenged)}</b> {usersNoLongerChallenged === 1 ? 'is' : 'are'} no longer
+            asked for a code
           </span>
         </li>
       )}
       {startsGrace(step) && tenantsAffected > 0 && (
         <li style={{ '--dot': 'var(--state-pending)' } as object}>
           <span>
-            Users who never enrolled are let in for <b>{step.after.gracePeriodDays} days</b> more, from the first
-            time they are asked
+            Users who never enrolled are let in for <b>{step.after.gracePeriodDays} days</b> more, from the
+            first time they are asked
           </span>
         </li>
       )}

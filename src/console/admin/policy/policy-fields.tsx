@@ -13,7 +13,8 @@ const explanations: Record<Setting, string> = {
     'Each user gets one single-use code that lets them in when the authenticator is lost.',
   enrollment:
     'Optional: users may enroll, and who has is asked for a code. Required: users who have not must enroll before they get in.',
-  gracePeriodDays: 'Days a user may still sign in without enrolling, counted from the first time it was required of them.',
+  gracePeriodDays:
+    'Days a user may still sign in without enrolling, counted from the first time it was required of them.',
   issuer: 'The name that the authenticator app shows beside the account.',
 };
 

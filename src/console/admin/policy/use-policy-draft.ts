@@ -83,7 +83,8 @@ function restored(key: string, stored: Stored): State {
   try {
     const kept = JSON.parse(sessionStorage.getItem(key) ?? 'null') as Draft | null;
     // Written by this page in this tab, and of an older version at most in its shape.
-    if (kept === null || typeof kept.base.version !== 'number' || kept.base.version > stored.version) return fresh;
+    if (kept === null || typeof kept.base.version !== 'number' || kept.base.version > stored.version)
+      return fresh;
     return { draft: kept, changes: [] };
   } catch {
     return fresh;

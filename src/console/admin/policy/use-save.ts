@@ -1,9 +1,9 @@
-import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useDebouncedValue } from '@mantine/hooks';
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { problemOf } from '../api/problem.ts';
 import { useAnnounce } from '../shared/announce.tsx';
-import { type Part, type Stored } from './draft.ts';
+import type { Part, Stored } from './draft.ts';
 import type { Hints } from './hints.ts';
 import { hitsPeople, type Preview, type PreviewResult, type Step } from './impact.tsx';
 import { type PolicyValues, type Setting, settings } from './values.ts';
@@ -97,7 +97,8 @@ export function useSave(request: SaveRequest): Saving {
   });
 
   const checking = useMutation({
-    mutationFn: () => client.fetchQuery({ queryKey, queryFn: () => request.preview(), staleTime: 0, retry: false }),
+    mutationFn: () =>
+      client.fetchQuery({ queryKey, queryFn: () => request.preview(), staleTime: 0, retry: false }),
     onSuccess(result) {
       if (result.__typename === 'PolicyChangePreview') {
         if (hitsPeople(result, request.step)) setAsking(result);

@@ -1,7 +1,7 @@
 import { Button } from '@mantine/core';
 import { Dialog } from '../shared/dialog.tsx';
-import { SignInWays } from './sign-in-ways.tsx';
 import styles from './sign-in.module.css';
+import { SignInWays } from './sign-in-ways.tsx';
 import { signOut } from './token-store.ts';
 
 /** The token has ended while somebody was at work. The page stays behind the dialog as it is, with what was typed. */

@@ -1,9 +1,9 @@
 import { useEffect } from 'react';
 import icon from '../../shared/icon.svg';
-import { SchemeSwitch } from '../shell/scheme-switch.tsx';
 import { Notice } from '../shared/notice.tsx';
-import { SignInWays } from './sign-in-ways.tsx';
+import { SchemeSwitch } from '../shell/scheme-switch.tsx';
 import styles from './sign-in.module.css';
+import { SignInWays } from './sign-in-ways.tsx';
 
 /** @param problem why somebody is here again */
 export function SignInPage({ problem }: { problem: string | null }) {

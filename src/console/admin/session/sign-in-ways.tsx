@@ -18,8 +18,8 @@ export function SignInWays() {
           {way.kind === 'development' && <WithRole roles={way.roles} />}
           {way.kind === 'token' && (
             <p className={styles.muted}>
-              No issuer is set up for this console (OIDC_CLIENT_ID). A bearer token of the issuer that the server
-              accepts opens it, too.
+              No issuer is set up for this console (OIDC_CLIENT_ID). A bearer token of the issuer that the
+              server accepts opens it, too.
             </p>
           )}
           {way.kind !== 'oidc' && <WithToken open={way.kind === 'token'} />}
@@ -60,7 +60,9 @@ function WithRole({ roles }: { roles: readonly { name: string; description: stri
   });
   return (
     <div className={styles.form}>
-      <p className={styles.muted}>Development: choose whom to be. Production asks its identity provider instead.</p>
+      <p className={styles.muted}>
+        Development: choose whom to be. Production asks its identity provider instead.
+      </p>
       <div className={styles.roles}>
         {roles.map(({ name, description }) => (
           <button

@@ -26,8 +26,7 @@ export function subscribeSession(changed: () => void): () => void {
   return () => listeners.delete(changed);
 }
 
-export const currentToken = (): string | null =>
-  state.status === 'signedIn' ? state.session.token : null;
+export const currentToken = (): string | null => (state.status === 'signedIn' ? state.session.token : null);
 
 export function signIn(session: Session): void {
   sessionStorage.setItem(key, JSON.stringify(session));
@@ -63,8 +62,5 @@ function restored(): SessionState {
 function isSession(kept: unknown): kept is Session {
   if (typeof kept !== 'object' || kept === null) return false;
   const { token, refreshToken } = kept as Partial<Record<keyof Session, unknown>>;
-  return (
-    typeof token === 'string' &&
-    (refreshToken === null || typeof refreshToken === 'string')
-  );
+  return typeof token === 'string' && (refreshToken === null || typeof refreshToken === 'string');
 }

@@ -39,7 +39,15 @@ const titles = {
   unexpected: 'This could not be shown',
 };
 
-export function ProblemView({ thrown, retry, busy }: { thrown: unknown; retry?: () => void; busy?: boolean }) {
+export function ProblemView({
+  thrown,
+  retry,
+  busy,
+}: {
+  thrown: unknown;
+  retry?: () => void;
+  busy?: boolean;
+}) {
   const { kind, message, requestId } = problemOf(thrown);
   return (
     <div className={styles.problem} role="alert">

@@ -3,7 +3,12 @@ import styles from './shared.module.css';
 /** A name that somebody gave: any script, any direction, any length. The whole of it is its title. */
 export function Name({ children, strong = false }: { children: string; strong?: boolean }) {
   return (
-    <span className={styles.name} dir="auto" title={children} style={strong ? { fontWeight: 600 } : undefined}>
+    <span
+      className={styles.name}
+      dir="auto"
+      title={children}
+      style={strong ? { fontWeight: 600 } : undefined}
+    >
       {children}
     </span>
   );

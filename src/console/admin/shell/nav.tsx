@@ -1,10 +1,4 @@
-import {
-  IconApps,
-  IconBuilding,
-  IconListDetails,
-  IconPlugConnected,
-  IconUsers,
-} from '@tabler/icons-react';
+import { IconApps, IconBuilding, IconListDetails, IconPlugConnected, IconUsers } from '@tabler/icons-react';
 import { hrefOf, type Route } from '../router/route.ts';
 import { useRoute } from '../router/use-route.ts';
 import type { Permissions, Viewer } from '../session/permissions.ts';

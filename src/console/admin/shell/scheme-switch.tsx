@@ -14,7 +14,13 @@ export function SchemeSwitch() {
   const { label, Icon } = looks[colorScheme];
   const next = order[(order.indexOf(colorScheme) + 1) % order.length] ?? 'auto';
   return (
-    <ActionIcon variant="default" size="lg" aria-label={label} title={label} onClick={() => setColorScheme(next)}>
+    <ActionIcon
+      variant="default"
+      size="lg"
+      aria-label={label}
+      title={label}
+      onClick={() => setColorScheme(next)}
+    >
       <Icon size={18} stroke={1.7} aria-hidden />
     </ActionIcon>
   );

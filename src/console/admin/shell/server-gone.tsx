@@ -20,8 +20,8 @@ export function ServerGone() {
   return (
     <div className={styles.gone}>
       <Notice tone="warning" live>
-        <b>The server can’t be reached.</b> What you see may be old. It is asked again every few seconds; nothing
-        you typed is lost.
+        <b>The server can’t be reached.</b> What you see may be old. It is asked again every few seconds;
+        nothing you typed is lost.
       </Notice>
     </div>
   );

@@ -43,7 +43,13 @@ export function Shell(props: ShellProps) {
         <Brand />
         <Side {...props} />
       </div>
-      <Drawer opened={opened} onClose={close} size={290} title="Menu" closeButtonProps={{ 'aria-label': 'Close' }}>
+      <Drawer
+        opened={opened}
+        onClose={close}
+        size={290}
+        title="Menu"
+        closeButtonProps={{ 'aria-label': 'Close' }}
+      >
         <div className={styles.drawer}>
           <Side {...props} onGo={close} />
         </div>
@@ -84,9 +90,7 @@ function Side({ viewer, may, applicationId, onGo }: ShellProps & { onGo?: () => 
           )
         )}
       </div>
-      {applicationId !== null && (
-        <Nav items={itemsFor(applicationId, viewer, may)} {...(onGo && { onGo })} />
-      )}
+      {applicationId !== null && <Nav items={itemsFor(applicationId, viewer, may)} {...(onGo && { onGo })} />}
       <div className={styles.foot}>
         <div className={styles.viewer}>
           <div className={styles.viewerName}>

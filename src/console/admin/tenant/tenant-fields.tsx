@@ -1,8 +1,11 @@
-import type { ConsoleApplicationFragment, ConsoleEffectivePolicyFragment } from '../../generated/documents.ts';
+import type {
+  ConsoleApplicationFragment,
+  ConsoleEffectivePolicyFragment,
+} from '../../generated/documents.ts';
 import type { Draft } from '../policy/draft.ts';
 import type { Hints } from '../policy/hints.ts';
-import { PolicyFields } from '../policy/policy-fields.tsx';
 import policyStyles from '../policy/policy.module.css';
+import { PolicyFields } from '../policy/policy-fields.tsx';
 import { differing, type PolicyValues, type Setting, shown, valuesOf } from '../policy/values.ts';
 import { Mark } from '../shared/mark.tsx';
 
@@ -25,7 +28,8 @@ export function TenantFields({
   const applications = valuesOf(application.mfaPolicy);
   const values = draft.enabled ? draft.values : applications;
   const differs = new Set(differing(values, applications));
-  const raised = !isDirty && draft.enabled ? raisedSettings(draft.base.values, effective) : new Set<Setting>();
+  const raised =
+    !isDirty && draft.enabled ? raisedSettings(draft.base.values, effective) : new Set<Setting>();
   return (
     <PolicyFields
       values={values}
@@ -65,7 +69,10 @@ const besideText = (setting: Setting, values: PolicyValues, issuerDefault: strin
 /** Stored settings that the application's rule raises: what applies is stricter than what is stored. */
 function raisedSettings(
   values: PolicyValues,
-  effective: Pick<ConsoleEffectivePolicyFragment, 'source' | 'totpEnabled' | 'enrollment' | 'gracePeriodDays'>,
+  effective: Pick<
+    ConsoleEffectivePolicyFragment,
+    'source' | 'totpEnabled' | 'enrollment' | 'gracePeriodDays'
+  >,
 ): ReadonlySet<Setting> {
   const raised = new Set<Setting>();
   if (effective.source !== 'TENANT') return raised;

@@ -37,7 +37,15 @@ export default function TenantPage({
   return <OneTenant key={tenantId} applicationId={applicationId} tenantId={tenantId} may={may} />;
 }
 
-const Choice = ({ applicationId, value = null, name }: { applicationId: string; value?: string | null; name?: string }) => (
+const Choice = ({
+  applicationId,
+  value = null,
+  name,
+}: {
+  applicationId: string;
+  value?: string | null;
+  name?: string;
+}) => (
   <TenantSelect
     applicationId={applicationId}
     value={value}
@@ -46,7 +54,15 @@ const Choice = ({ applicationId, value = null, name }: { applicationId: string; 
   />
 );
 
-function OneTenant({ applicationId, tenantId, may }: { applicationId: string; tenantId: string; may: Permissions }) {
+function OneTenant({
+  applicationId,
+  tenantId,
+  may,
+}: {
+  applicationId: string;
+  tenantId: string;
+  may: Permissions;
+}) {
   const tenant = useQuery(tenantQuery(tenantId));
   return (
     <Loaded query={tenant} lines={8}>

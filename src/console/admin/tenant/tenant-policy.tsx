@@ -1,13 +1,13 @@
 import { useQueryClient } from '@tanstack/react-query';
 import type { ReactNode } from 'react';
-import { call } from '../api/client.ts';
-import { tenantQuery } from '../api/queries.ts';
 import {
   ConsolePreviewTenantPolicyDocument,
   ConsoleSetTenantOverrideDocument,
   type ConsoleTenantFragment,
   type MfaPolicyInput,
 } from '../../generated/documents.ts';
+import { call } from '../api/client.ts';
+import { tenantQuery } from '../api/queries.ts';
 import { Conflict } from '../policy/conflict.tsx';
 import { changedParts, type Draft, type Part, type Stored } from '../policy/draft.ts';
 import { FeltCard } from '../policy/felt-card.tsx';
@@ -52,7 +52,10 @@ export function TenantPolicy({
   const settings = parts.filter((part) => part !== 'enabled');
   const policy = settings.length > 0 ? inputOf(draft.values, settings) : null;
   const hints = draft.enabled
-    ? { ...(policy && weakerThan(draft.values, applications, application.overrideRule)), ...hintsFor(draft.values) }
+    ? {
+        ...(policy && weakerThan(draft.values, applications, application.overrideRule)),
+        ...hintsFor(draft.values),
+      }
     : {};
   const step = {
     before: tenant.effectivePolicy,

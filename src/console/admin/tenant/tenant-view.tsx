@@ -1,7 +1,7 @@
 import { useQuery } from '@tanstack/react-query';
 import { lazy, type ReactNode, Suspense } from 'react';
-import { tenantStatsQuery } from '../api/queries.ts';
 import type { ConsoleTenantFragment } from '../../generated/documents.ts';
+import { tenantStatsQuery } from '../api/queries.ts';
 import policyStyles from '../policy/policy.module.css';
 import { hrefOf } from '../router/route.ts';
 import type { Permissions } from '../session/permissions.ts';

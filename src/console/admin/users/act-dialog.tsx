@@ -53,7 +53,8 @@ function ActForm({ act, onClose }: { act: Act; onClose: () => void }) {
   });
   const refused = running.data && 'message' in running.data ? running.data : null;
   const at = (field: keyof Given) => (refused?.field === field ? refused.message : null);
-  const isComplete = (!act.asksReason || given.reason.trim() !== '') && (!act.untilDates || given.until !== '');
+  const isComplete =
+    (!act.asksReason || given.reason.trim() !== '') && (!act.untilDates || given.until !== '');
   const submit = (event: FormEvent) => {
     event.preventDefault();
     if (isComplete && !running.isPending) running.mutate();

@@ -1,9 +1,9 @@
 import { Button, TextInput } from '@mantine/core';
 import { useMutation } from '@tanstack/react-query';
 import { type FormEvent, useState } from 'react';
+import { ConsoleFindUserDocument } from '../../generated/documents.ts';
 import { call } from '../api/client.ts';
 import { problemOf } from '../api/problem.ts';
-import { ConsoleFindUserDocument } from '../../generated/documents.ts';
 import { Card } from '../shared/card.tsx';
 import { Notice } from '../shared/notice.tsx';
 import styles from '../shared/shared.module.css';

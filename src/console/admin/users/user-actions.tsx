@@ -1,12 +1,12 @@
 import { Button } from '@mantine/core';
 import { useState } from 'react';
-import { call } from '../api/client.ts';
 import {
   ConsoleExemptUserDocument,
   ConsoleResetUserDocument,
   ConsoleRevokeExemptionDocument,
   type ConsoleUserFragment,
 } from '../../generated/documents.ts';
+import { call } from '../api/client.ts';
 import type { Permissions } from '../session/permissions.ts';
 import { ActDialog } from './act-dialog.tsx';
 import { endOfDay, exemptionDates } from './dates.ts';
@@ -63,7 +63,9 @@ export function UserActions({
         asksReason
         done={`The MFA of ${userId} is reset.`}
         run={({ reason }) =>
-          call(ConsoleResetUserDocument, { input: { ...about, reason } }).then(({ resetUserMfa }) => resetUserMfa)
+          call(ConsoleResetUserDocument, { input: { ...about, reason } }).then(
+            ({ resetUserMfa }) => resetUserMfa,
+          )
         }
       />
       <ActDialog

@@ -1,6 +1,6 @@
 import { useQuery } from '@tanstack/react-query';
-import { userQuery } from '../api/queries.ts';
 import type { ConsoleUserFragment } from '../../generated/documents.ts';
+import { userQuery } from '../api/queries.ts';
 import { hrefOf } from '../router/route.ts';
 import type { Permissions } from '../session/permissions.ts';
 import { Empty } from '../shared/card.tsx';
@@ -51,7 +51,10 @@ export function UserDetail({
               <Explain tenantId={tenantId} userId={userId} />
             </section>
             {may.readAudit && (
-              <a className={shared.link} href={hrefOf({ page: 'audit', applicationId, filter: { tenantId, userId } })}>
+              <a
+                className={shared.link}
+                href={hrefOf({ page: 'audit', applicationId, filter: { tenantId, userId } })}
+              >
                 What happened to this user
               </a>
             )}

@@ -2,8 +2,8 @@ import { SegmentedControl } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { clsx } from 'clsx';
 import { useState } from 'react';
-import { tenantStatsQuery, tenantUsersQuery } from '../api/queries.ts';
 import type { ConsoleUserFragment, MfaState } from '../../generated/documents.ts';
+import { tenantStatsQuery, tenantUsersQuery } from '../api/queries.ts';
 import { hrefOf } from '../router/route.ts';
 import { Card, Empty } from '../shared/card.tsx';
 import { Loaded } from '../shared/loaded.tsx';
@@ -28,7 +28,8 @@ export function UserTable({
   const pages = usePages(state ?? 'all');
   const stats = useQuery(tenantStatsQuery(tenantId));
   const users = useQuery(tenantUsersQuery(tenantId, { after: pages.after, state }));
-  const counted = (count: number | undefined) => (count === undefined ? '' : ` ${count.toLocaleString('en')}`);
+  const counted = (count: number | undefined) =>
+    count === undefined ? '' : ` ${count.toLocaleString('en')}`;
   return (
     <Card title="By state" lead={state === null ? 'Ordered by id.' : stateMeanings[state]} flush>
       <div className={clsx(styles.toolbar, styles.tableWrap)}>

@@ -66,11 +66,7 @@ export default function UsersPage({
               <Empty title="No tenant is selected">Select one above to see its users by state.</Empty>
             </Card>
           ) : (
-            <UserTable
-              key={tenantId}
-              tenantId={tenantId}
-              hrefFor={{ applicationId, tenantId }}
-            />
+            <UserTable key={tenantId} tenantId={tenantId} hrefFor={{ applicationId, tenantId }} />
           ))}
       </div>
       <Drawer
