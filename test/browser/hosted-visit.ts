@@ -34,12 +34,13 @@ export const codeField = (page: Page) => page.getByLabel('Six-digit code');
 /** What the page tells a person who can't scan. */
 export async function secretOn(page: Page): Promise<string> {
   await page.getByText('Can’t scan the code?').click();
-  const text = await page.locator('.secret code').innerText();
+  const text = (await page.locator('.secret code').textContent()) ?? '';
   return text.replaceAll(' ', '');
 }
 
 /** A recovery code that is shown. */
-export const recoveryCodeOn = (page: Page): Promise<string> => page.locator('.secret code').innerText();
+export const recoveryCodeOn = async (page: Page): Promise<string> =>
+  (await page.locator('.secret code').textContent()) ?? '';
 
 export async function confirmSaved(page: Page): Promise<void> {
   await page.getByLabel('I have saved my recovery code.').check();
