@@ -6,7 +6,14 @@ import { makeWorld } from '../setup/world.ts';
 import { redeem } from '../signin/step-tools.ts';
 import { enrolledUser, type SignInWorld, signInWorld } from '../signin/user-agent.ts';
 import { codeField, heading, secretOn, startVisit } from './hosted-visit.ts';
-import { expectNoComplaints, keepScreenshot, overflows, type Stage, startStage, violations } from './stage.ts';
+import {
+  expectNoComplaints,
+  keepScreenshot,
+  overflows,
+  type Stage,
+  startStage,
+  violations,
+} from './stage.ts';
 
 /* Every screen of the hosted pages, for every eye and every reader. SCREENSHOTS=on keeps pictures of them. */
 
@@ -19,7 +26,16 @@ beforeAll(async () => {
 afterAll(() => stage.close());
 afterEach(expectNoComplaints);
 
-const names = ['enroll', 'save-code', 'challenge', 'wrong-code', 'recovery', 'recovered', 'done', 'over'] as const;
+const names = [
+  'enroll',
+  'save-code',
+  'challenge',
+  'wrong-code',
+  'recovery',
+  'recovered',
+  'done',
+  'over',
+] as const;
 type Name = (typeof names)[number];
 
 const wrong = '000000';
@@ -71,24 +87,28 @@ const ways: Record<Name, (page: Page) => Promise<void>> = {
 const pictured: readonly Name[] = ['enroll', 'save-code', 'challenge', 'wrong-code', 'recovered'];
 
 describe.each(['light', 'dark'] as const)('in %s', (colorScheme) => {
-  test.each(names)('%s: axe finds nothing, nothing is cut off at 320 px, and the title is the heading', async (name) => {
-    const page = await stage.open({ colorScheme, height: 900 });
-    await ways[name](page);
-    expect(await violations(page)).toEqual([]);
-    const title = await page.getByRole('heading', { level: 1 }).textContent();
-    expect(await page.title()).toMatch(title ?? 'a heading');
-    for (const [width, height] of [
-      [1280, 900],
-      [390, 844],
-      [320, 640],
-    ] as const) {
-      await page.setViewportSize({ width, height });
-      expect([width, await overflows(page)]).toEqual([width, false]);
-      if (width !== 320 && pictured.includes(name)) await keepScreenshot(page, `${name}-${colorScheme}-${width}`);
-    }
-    expect(await violations(page)).toEqual([]);
-    await page.context().close();
-  });
+  test.each(names)(
+    '%s: axe finds nothing, nothing is cut off at 320 px, and the title is the heading',
+    async (name) => {
+      const page = await stage.open({ colorScheme, height: 900 });
+      await ways[name](page);
+      expect(await violations(page)).toEqual([]);
+      const title = await page.getByRole('heading', { level: 1 }).textContent();
+      expect(await page.title()).toMatch(title ?? 'a heading');
+      for (const [width, height] of [
+        [1280, 900],
+        [390, 844],
+        [320, 640],
+      ] as const) {
+        await page.setViewportSize({ width, height });
+        expect([width, await overflows(page)]).toEqual([width, false]);
+        if (width !== 320 && pictured.includes(name))
+          await keepScreenshot(page, `${name}-${colorScheme}-${width}`);
+      }
+      expect(await violations(page)).toEqual([]);
+      await page.context().close();
+    },
+  );
 });
 
 test('German is spoken to who asks for it, the page says so to readers, and the choice is kept', async () => {

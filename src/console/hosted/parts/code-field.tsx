@@ -14,14 +14,15 @@ export function CodeField({
   error,
   isBusy,
   onCode,
-  takesFocus = true,
+  isTitled = false,
 }: {
   /** What the button says. */
   submit: string;
   error: CodeError | null;
   isBusy: boolean;
   onCode(code: string): void;
-  takesFocus?: boolean;
+  /** Whether a title before it says what goes in; then the label is for readers only, and the title has the focus. */
+  isTitled?: boolean;
 }) {
   const { t } = useTexts();
   const [digits, setDigits] = useState('');
@@ -33,8 +34,8 @@ export function CodeField({
   const isHeld = isBusy || wait.isWaiting;
 
   useEffect(() => {
-    if (takesFocus) field.current?.focus();
-  }, [takesFocus]);
+    if (!isTitled) field.current?.focus();
+  }, [isTitled]);
   // A wrong code is done with; the next one is typed into an empty field.
   useEffect(() => {
     if (error === null) return;
@@ -68,7 +69,9 @@ export function CodeField({
   const isWrong = isIncomplete || (error !== null && !wait.isOver);
   return (
     <form className="code" onSubmit={onSubmit} noValidate>
-      <label htmlFor={id}>{t('code.label')}</label>
+      <label htmlFor={id} className={isTitled ? 'unseen' : undefined}>
+        {t('code.label')}
+      </label>
       <input
         ref={field}
         id={id}

@@ -77,7 +77,9 @@ function Deadline({ expiresAt }: { expiresAt: string }) {
     const timer = setTimeout(() => setClose(true), Date.parse(expiresAt) - serverNow() - 60_000);
     return () => clearTimeout(timer);
   }, [expiresAt]);
-  const time = onThisClock(expiresAt).toLocaleTimeString(language, { hour: '2-digit', minute: '2-digit' });
+  // As the reader's country writes it, where the browser says which.
+  const locale = navigator.languages.find((tag) => tag.startsWith(language)) ?? language;
+  const time = onThisClock(expiresAt).toLocaleTimeString(locale, { hour: '2-digit', minute: '2-digit' });
   return (
     <>
       <p>{t('until', { time })}</p>

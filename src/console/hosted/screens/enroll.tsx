@@ -90,7 +90,7 @@ export function Enroll({
             error={error}
             isBusy={isBusy || enrollment === null}
             onCode={confirm}
-            takesFocus={false}
+            isTitled
           />
         </li>
       </ol>
