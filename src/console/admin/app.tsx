@@ -25,7 +25,12 @@ export function App() {
       <QueryClientProvider client={client}>
         <Failure>
           <Announcer>
-            <Session clearCache={() => client.clear()} askAnew={() => void client.invalidateQueries()} />
+            <Session
+              clearCache={() =>
+                client.removeQueries({ predicate: ({ queryKey }) => queryKey[0] !== 'settings' })
+              }
+              askAnew={() => void client.invalidateQueries()}
+            />
           </Announcer>
         </Failure>
       </QueryClientProvider>

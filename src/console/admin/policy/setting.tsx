@@ -1,4 +1,3 @@
-import { clsx } from 'clsx';
 import { type ReactNode, useId } from 'react';
 import styles from './policy.module.css';
 
@@ -33,7 +32,7 @@ export function SettingRow({
     ...(error && { 'aria-invalid': true }),
   };
   return (
-    <div className={clsx(styles.setting, beside !== undefined && styles.withBeside)}>
+    <div className={styles.setting}>
       <div>
         <div className={styles.nameLine}>
           <span className={styles.settingName} id={`${id}-name`}>
@@ -52,13 +51,8 @@ export function SettingRow({
             {error}
           </p>
         )}
+        {beside !== undefined && <div className={styles.beside}>{beside}</div>}
       </div>
-      {beside !== undefined && (
-        <div className={styles.beside}>
-          <div className={styles.besideLabel}>Application</div>
-          {beside}
-        </div>
-      )}
     </div>
   );
 }

@@ -17,11 +17,9 @@ export function ApplicationPicker({
   const { data } = useQuery(applicationsQuery(search));
   const { data: current } = useQuery({ ...applicationQuery(value ?? ''), enabled: value !== null });
   const found = (data?.nodes ?? []).map(({ id, displayName }) => ({ value: id, label: displayName }));
-  const known = found.some((option) => option.value === value);
-  const options =
-    value === null || known || typed !== null
-      ? found
-      : [{ value, label: current?.displayName ?? value }, ...found];
+  const isKnown = value === null || found.some((option) => option.value === value);
+  const label = value === null ? '' : (current?.displayName ?? value);
+  const options = isKnown || typed !== null ? found : [{ value, label }, ...found];
   return (
     <Select
       label="Application"
@@ -32,8 +30,8 @@ export function ApplicationPicker({
       searchable
       // The server has searched.
       filter={({ options: all }) => all}
-      searchValue={typed ?? undefined}
-      onSearchChange={setTyped}
+      searchValue={typed ?? label}
+      onSearchChange={(text) => setTyped(text === label ? null : text)}
       onDropdownClose={() => setTyped(null)}
       nothingFoundMessage="No application has this in its name"
       onChange={(picked) => picked !== null && onPick(picked)}

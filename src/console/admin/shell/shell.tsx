@@ -33,16 +33,16 @@ export function Shell(props: ShellProps) {
       <button type="button" className={styles.skip} onClick={() => main.current?.focus()}>
         Skip to content
       </button>
-      <header className={styles.topbar}>
+      <section className={styles.topbar} aria-label="Top">
         <Brand />
         <ActionIcon variant="default" size="lg" aria-label="Menu" onClick={open}>
           <IconMenu2 size={18} aria-hidden />
         </ActionIcon>
-      </header>
-      <div className={styles.sidebar}>
+      </section>
+      <aside className={styles.sidebar} aria-label="Where you are">
         <Brand />
         <Side {...props} />
-      </div>
+      </aside>
       <Drawer
         opened={opened}
         onClose={close}

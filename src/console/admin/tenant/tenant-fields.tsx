@@ -4,7 +4,6 @@ import type {
 } from '../../generated/documents.ts';
 import type { Draft } from '../policy/draft.ts';
 import type { Hints } from '../policy/hints.ts';
-import policyStyles from '../policy/policy.module.css';
 import { PolicyFields } from '../policy/policy-fields.tsx';
 import { differing, type PolicyValues, type Setting, shown, valuesOf } from '../policy/values.ts';
 import { Mark } from '../shared/mark.tsx';
@@ -52,13 +51,15 @@ export function TenantFields({
           </>
         )
       }
-      beside={(setting) =>
-        differs.has(setting) ? (
-          <b dir="auto">{besideText(setting, applications, application.displayName)}</b>
-        ) : (
-          <span className={policyStyles.besideLabel}>the same</span>
-        )
-      }
+      beside={(setting) => {
+        if (!draft.enabled) return 'From the application';
+        if (!differs.has(setting)) return 'The same as the application’s';
+        return (
+          <>
+            Application: <b dir="auto">{besideText(setting, applications, application.displayName)}</b>
+          </>
+        );
+      }}
     />
   );
 }

@@ -22,9 +22,10 @@ export function TenantSelect({
   const [search] = useDebouncedValue(typed ?? '', 250);
   const { data, isError } = useQuery(tenantChoicesQuery(applicationId, search));
   const found = (data?.nodes ?? []).map(({ id, displayName }) => ({ value: id, label: displayName }));
-  const isKnown = value === null || found.some((option) => option.value === value);
-  const options =
-    isKnown || typed !== null || value === null ? found : [{ value, label: valueName ?? value }, ...found];
+  const named = found.find((option) => option.value === value)?.label;
+  const chosen = value === null ? '' : (valueName ?? named ?? value);
+  const isKnown = value === null || named !== undefined;
+  const options = isKnown || typed !== null ? found : [{ value, label: chosen }, ...found];
   return (
     <Select
       label={label}
@@ -37,8 +38,8 @@ export function TenantSelect({
       searchable
       // The server has searched.
       filter={({ options: all }) => all}
-      {...(typed !== null && { searchValue: typed })}
-      onSearchChange={setTyped}
+      searchValue={typed ?? chosen}
+      onSearchChange={(text) => setTyped(text === chosen ? null : text)}
       onDropdownClose={() => setTyped(null)}
       maxDropdownHeight={320}
       nothingFoundMessage={isError ? 'The server can’t be reached' : 'No tenant has this in its name'}
