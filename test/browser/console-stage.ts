@@ -1,18 +1,25 @@
+import { join } from 'node:path';
 import type { Page } from 'playwright-core';
 import type { ConsoleSignIn } from '../../src/http/console-sign-in.ts';
 import type { PolicyValues } from '../../src/tenancy/policy-columns.ts';
 import { RenameTenantDocument, UpdateApplicationDocument } from '../generated/documents.ts';
+import { repository } from '../process/servers.ts';
 import type { TokenOptions } from '../setup/harness.ts';
 import { type Population, type StoredPopulation, store } from '../setup/population.ts';
 import { type PageOptions, type Stage, startStage } from './stage.ts';
 
-/** A stage whose server offers the console a way to sign in. */
-export async function startConsoleStage(
+/**
+ * A stage whose server offers the console a way to sign in.
+ * @param origins that the console may call besides its own server
+ */
+export const startConsoleStage = (
   signIn: ConsoleSignIn = { kind: 'token' },
-  overrides: Parameters<typeof startStage>[0] = {},
-): Promise<Stage> {
-  return startStage({ consoleSignIn: signIn, ...overrides });
-}
+  { origins = [] }: { origins?: readonly string[] } = {},
+): Promise<Stage> =>
+  startStage({
+    consoleSignIn: signIn,
+    pages: { folder: join(repository, 'dist'), graphiql: false, consoleOrigins: origins },
+  });
 
 /** Opens the console as somebody who is signed in. @param hash where, e.g. #/harbor/users */
 export async function openConsole(

@@ -29,6 +29,8 @@ export interface PageOptions extends Pick<BrowserContextOptions, 'colorScheme' |
   height?: number;
   /** Errors that the page may write to its console, e.g. of a server that was taken away. */
   mayComplain?: RegExp;
+  /** Other origins that the page may ask, e.g. an issuer's. */
+  otherOrigins?: readonly string[];
 }
 
 /** @param overrides of the server */
@@ -76,7 +78,7 @@ async function open(
   browser: Browser,
   serverUrl: string,
   applicationUrl: string,
-  { width = 1280, height = 800, mayComplain, ...options }: PageOptions = {},
+  { width = 1280, height = 800, mayComplain, otherOrigins = [], ...options }: PageOptions = {},
 ): Promise<Page> {
   const context = await browser.newContext({
     viewport: { width, height },
@@ -93,7 +95,8 @@ async function open(
   page.on('pageerror', (error) => complain(error.message));
   page.on('request', (request) => {
     const { protocol, origin } = new URL(request.url());
-    const isOwn = origin === serverUrl || origin === applicationUrl || ['data:', 'blob:'].includes(protocol);
+    const isOwn =
+      [serverUrl, applicationUrl, ...otherOrigins].includes(origin) || ['data:', 'blob:'].includes(protocol);
     if (!isOwn) complain(`asked ${request.url()}`);
   });
   return page;
