@@ -1,12 +1,12 @@
 import { execFile } from 'node:child_process';
-import { readdir, readFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { type CallError, createClient, ViewerEffectivePolicyDocument } from '../../src/client/client.ts';
-import { repository } from '../process/servers.ts';
+import { cleanUp, newFolder, repository } from '../process/servers.ts';
 import { startTestServer, type TestServer, uniqueId } from '../setup/harness.ts';
 import { selfOf } from '../signin/step-tools.ts';
 import { type SignInWorld, signInWorld } from '../signin/user-agent.ts';
@@ -118,6 +118,41 @@ describe('the package', () => {
     await expect(run("import 'cufflink/dist/server/main.js'")).rejects.toThrow(
       'ERR_PACKAGE_PATH_NOT_EXPORTED',
     );
+  });
+
+  test('tells the compiler of its users what is in an answer, and what is not', async () => {
+    const folder = await newFolder('user');
+    await mkdir(join(folder, 'node_modules'));
+    await symlink(repository, join(folder, 'node_modules/cufflink'));
+    const files = {
+      'package.json': '{ "type": "module" }',
+      'tsconfig.json': JSON.stringify({
+        compilerOptions: {
+          module: 'nodenext',
+          target: 'es2024',
+          strict: true,
+          noEmit: true,
+          lib: ['es2024', 'dom'],
+          types: [],
+        },
+        files: ['use.ts'],
+      }),
+      'use.ts': `
+        import { createClient, EnrollTotpAuthFactorDocument, ViewerEffectivePolicyDocument } from 'cufflink/client';
+        const client = createClient({ url: 'https://mfa.example.com/graphql' });
+        const { viewer } = await client.call(ViewerEffectivePolicyDocument, {});
+        export const issuer: string | undefined = viewer.tenant?.effectivePolicy.issuer;
+        const { enrollTotpAuthFactor: begun } = await client.call(EnrollTotpAuthFactorDocument, { input: {} });
+        export const secret: string = begun.__typename === 'TotpEnrollment' ? begun.secret : begun.message;
+        // @ts-expect-error
+        viewer.nothing;
+        // @ts-expect-error
+        await client.call(EnrollTotpAuthFactorDocument, { input: { nothing: 1 } });`,
+    };
+    for (const [name, text] of Object.entries(files)) await writeFile(join(folder, name), text);
+    const tsc = join(repository, 'node_modules/.bin/tsc');
+    await promisify(execFile)(tsc, ['-p', folder]).catch(({ stdout }) => expect(stdout).toBe(''));
+    await cleanUp();
   });
 
   test('imports nothing but its documents, and its types say all that they need', async () => {
