@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import { badInput, forbidden } from '../shared/errors.ts';
+import { badInput } from '../shared/errors.ts';
 
 /*
  * How people sign in to the console: with the issuer whose bearer tokens the server accepts (OpenID Connect), in
@@ -16,14 +16,22 @@ export type ConsoleSignIn =
     }
   | { kind: 'token' };
 
+const refusal = {
+  errors: [
+    {
+      message: 'Tokens of development are only for the console in a browser of the same machine.',
+      extensions: { code: 'FORBIDDEN' },
+    },
+  ],
+};
+
 export function addConsoleSignIn(app: FastifyInstance, signIn: ConsoleSignIn): void {
   app.get('/console/settings.json', { logLevel: 'warn' }, async (request) => ({
     signIn: settingsFor(signIn, request),
   }));
   if (signIn.kind !== 'development') return;
-  app.post('/console/development-token', async (request) => {
-    if (!isFromThisMachinesPage(request))
-      throw forbidden('Tokens of development are only for the console in a browser of the same machine.');
+  app.post('/console/development-token', async (request, reply) => {
+    if (!isFromThisMachinesPage(request)) return reply.code(403).send(refusal);
     const role = (request.body as { role?: unknown } | null)?.role;
     const token = typeof role === 'string' ? await signIn.mint(role) : null;
     if (token === null) throw badInput('role must be one of the roles that /console/settings.json lists.');

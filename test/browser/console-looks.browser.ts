@@ -62,7 +62,7 @@ const pages: Record<Name, { hash: () => string; ready: (page: Page) => Promise<v
   },
   audit: {
     hash: () => `#/${place.applicationId}/audit`,
-    ready: (page) => page.getByText('tenant.updated').first().waitFor(),
+    ready: (page) => page.getByRole('cell', { name: 'tenant.updated' }).first().waitFor(),
   },
   webhooks: {
     hash: () => `#/${place.applicationId}/webhooks`,

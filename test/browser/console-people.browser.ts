@@ -82,7 +82,7 @@ test('the record is narrowed by action and user, and its address keeps what is l
   await page.reload();
   await page.getByText('Nothing fits').waitFor();
   await page.getByRole('button', { name: 'Clear' }).click();
-  await page.getByText('tenant.updated').waitFor();
+  await page.getByRole('cell', { name: 'tenant.updated' }).first().waitFor();
   await page.context().close();
 });
 

@@ -189,7 +189,8 @@ test('the overrides of many tenants are switched together', async () => {
   await dialog.getByText('Nobody who signs in today is treated differently').waitFor();
   await dialog.getByRole('button', { name: 'Switch on' }).click();
   await page.getByText('The override of 2 tenants is on.').waitFor();
-  expect(await page.getByRole('switch', { name: 'Override of Alder' }).isChecked()).toBe(true);
+  await page.getByRole('switch', { name: 'Override of Alder', checked: true }).waitFor();
+  await page.getByRole('switch', { name: 'Override of Birch', checked: true }).waitFor();
   expect((await tenantNow(place, 1)).mfaPolicyOverride.enabled).toBe(true);
   await page.getByRole('switch', { name: 'Override of Birch' }).press('Space');
   await page.getByText('The override of Birch is off.').waitFor();

@@ -79,7 +79,7 @@ describe('with the issuer', () => {
       });
     });
     await page.getByRole('link', { name: 'Audit' }).click();
-    await page.getByText('tenant.updated').waitFor();
+    await page.getByRole('cell', { name: 'tenant.updated' }).first().waitFor();
     expect(refusals).toBeGreaterThan(0);
     await page.context().close();
   });
@@ -134,7 +134,7 @@ describe('with a role or a token', () => {
     await support.context().close();
 
     const auditor = await as(['audit:read']);
-    await auditor.getByText('tenant.updated').waitFor();
+    await auditor.getByRole('cell', { name: 'tenant.updated' }).first().waitFor();
     expect(await navigation(auditor)).toEqual(['Audit']);
     await auditor.context().close();
 

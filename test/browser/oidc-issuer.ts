@@ -58,6 +58,7 @@ export async function startOidcIssuer(): Promise<OidcIssuer> {
       token_endpoint: `${url}/token`,
       jwks_uri: `${url}/jwks`,
       response_types_supported: ['code'],
+      id_token_signing_alg_values_supported: ['ES256'],
       code_challenge_methods_supported: ['S256'],
     });
   }

@@ -99,6 +99,7 @@ function Control({
       return (
         <NumberInput
           {...props}
+          error={props['aria-invalid']}
           value={values.gracePeriodDays}
           min={0}
           max={gracePeriodDaysMax}
@@ -113,6 +114,7 @@ function Control({
       return (
         <TextInput
           {...props}
+          error={props['aria-invalid']}
           dir="auto"
           placeholder={issuerDefault}
           value={values.issuer}

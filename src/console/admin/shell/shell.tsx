@@ -27,7 +27,9 @@ export function Shell(props: ShellProps) {
   const { page } = useRoute();
   // A new page starts at its top.
   // biome-ignore lint/correctness/useExhaustiveDependencies: the page is what makes it happen
-  useEffect(() => window.scrollTo(0, 0), [page]);
+  useEffect(() => {
+    window.scrollTo(0, 0);
+  }, [page]);
   return (
     <div className={styles.layout}>
       <button type="button" className={styles.skip} onClick={() => main.current?.focus()}>
