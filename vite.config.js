@@ -43,6 +43,8 @@ export default defineConfig(({ mode }) => {
       chunkSizeWarningLimit: 5000,
       rollupOptions: {
         input: join(root, page.entry),
+        // On a machine that is busy compressing takes long, and nobody can help it.
+        checks: { pluginTimings: false },
         onwarn(warning, warn) {
           // "use client" and the like in libraries: nothing is rendered on a server here.
           if (warning.code !== 'MODULE_LEVEL_DIRECTIVE') warn(warning);

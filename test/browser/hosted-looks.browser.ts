@@ -84,7 +84,7 @@ const ways: Record<Name, (page: Page) => Promise<void>> = {
     await heading(page, 'This step is over').waitFor();
   },
 };
-const pictured: readonly Name[] = ['enroll', 'save-code', 'challenge', 'wrong-code', 'recovered'];
+const pictured: readonly Name[] = ['enroll', 'save-code', 'challenge', 'recovered'];
 
 describe.each(['light', 'dark'] as const)('in %s', (colorScheme) => {
   test.each(names)(
