@@ -19,10 +19,10 @@ const pages = {
 process.env.NODE_ENV = 'production';
 
 export default defineConfig(({ mode }) => {
-  const page = pages[mode];
-  if (page === undefined) throw new Error(`Build with --mode ${Object.keys(pages).join(', ')}.`);
+  const name = mode in pages ? mode : 'console';
+  const page = pages[name];
   const root = join(import.meta.dirname, 'src/console');
-  const folder = join(import.meta.dirname, 'dist', mode);
+  const folder = join(import.meta.dirname, 'dist', name);
   return {
     root,
     base: './',
@@ -30,7 +30,7 @@ export default defineConfig(({ mode }) => {
     clearScreen: false,
     logLevel: 'warn',
     // What development alone is served need not be small.
-    plugins: [finish(folder, mode === 'graphiql' ? null : page.assets)],
+    plugins: [finish(folder, name === 'graphiql' ? null : page.assets)],
     build: {
       outDir: folder,
       assetsDir: page.assets,

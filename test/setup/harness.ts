@@ -120,7 +120,11 @@ export async function startTestServer({
   ids,
   redirectOrigins = ['https://app.test'],
   ...overrides
-}: Partial<ServerDeps> & { clock?: TestClock; ids?: Ids; redirectOrigins?: readonly string[] } = {}): Promise<TestServer> {
+}: Partial<ServerDeps> & {
+  clock?: TestClock;
+  ids?: Ids;
+  redirectOrigins?: readonly string[];
+} = {}): Promise<TestServer> {
   const { privateKey, publicKey } = await signing;
   const lines: string[] = [];
   const database = overrides.database ?? (await openTestDatabase());

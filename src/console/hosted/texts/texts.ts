@@ -10,7 +10,6 @@ declare module 'i18next' {
 }
 
 const languages = { en, de };
-export type Language = keyof typeof languages;
 
 const texts = createTexts(languages);
 
