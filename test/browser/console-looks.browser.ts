@@ -1,7 +1,12 @@
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
 import type { Page } from 'playwright-core';
+import {
+  ExemptUserDocument,
+  UpdateApplicationMfaPolicyDocument,
+  UpdateTenantMfaPolicyDocument,
+} from '../generated/documents.ts';
 import type { StoredPopulation } from '../setup/population.ts';
-import { openConsole, showcase, startConsoleStage, storeTenants } from './console-stage.ts';
+import { openConsole, showcase, startConsoleStage, storeDeadLetter, storeTenants } from './console-stage.ts';
 import { expectNoComplaints, keepScreenshot, overflows, type Stage, violations } from './stage.ts';
 
 /* Every page of the console, for every eye and every reader. SCREENSHOTS=on keeps pictures of them. */
@@ -19,11 +24,42 @@ beforeAll(async () => {
     mint: async () => null,
   });
   place = await storeTenants(stage, 'Harbor CRM', showcase, { id: 'harbor-crm' });
+  await someHistory();
 });
 afterAll(() => stage.close());
 afterEach(expectNoComplaints);
 
-const names = ['sign-in', 'application', 'tenant', 'users', 'user', 'audit', 'webhooks', 'change'] as const;
+/** What administrators have done, and what could not be delivered. */
+async function someHistory(): Promise<void> {
+  const { applicationId } = place;
+  const ann = await stage.server.caller({ sub: 'ann@harbor.example', applicationId });
+  const about = { tenantId: cedar(), userId: 'kim.w' };
+  await ann.call(ExemptUserDocument, {
+    input: { ...about, until: daysAhead(20), reason: 'on leave, new phone in the post' },
+  });
+  await ann.call(UpdateApplicationMfaPolicyDocument, {
+    input: { applicationId, policy: { gracePeriodDays: 14, issuer: 'Harbor' } },
+  });
+  await ann.call(UpdateTenantMfaPolicyDocument, {
+    input: { tenantId: cedar(), policy: { gracePeriodDays: 10 } },
+  });
+  await storeDeadLetter(stage, place, 'https://siem.harbor.example/hooks/cufflink');
+}
+
+const daysAhead = (days: number): string =>
+  new Date(stage.server.clock.now().getTime() + days * 24 * 3600 * 1000).toISOString();
+
+const names = [
+  'sign-in',
+  'application',
+  'tenants',
+  'tenant',
+  'users',
+  'user',
+  'audit',
+  'webhooks',
+  'change',
+] as const;
 type Name = (typeof names)[number];
 
 const cedar = () => place.tenantIds[2] as string;
@@ -37,6 +73,15 @@ const pages: Record<Name, { hash: () => string; ready: (page: Page) => Promise<v
       await page.getByRole('heading', { name: 'Users by state' }).waitFor();
       await page.getByRole('link', { name: 'Cedar Bank' }).waitFor();
       await page.locator('svg circle').first().waitFor();
+    },
+  },
+  tenants: {
+    hash: () => `#/${place.applicationId}`,
+    async ready(page) {
+      await page.getByRole('link', { name: 'Cedar Bank' }).waitFor();
+      await page.getByRole('checkbox', { name: 'Select Alder Shipping' }).check();
+      await page.getByRole('checkbox', { name: 'Select Birch & Sons' }).check();
+      await page.getByRole('heading', { name: 'Tenants' }).evaluate('(heading) => heading.scrollIntoView()');
     },
   },
   tenant: {
@@ -66,7 +111,7 @@ const pages: Record<Name, { hash: () => string; ready: (page: Page) => Promise<v
   },
   webhooks: {
     hash: () => `#/${place.applicationId}/webhooks`,
-    ready: (page) => page.getByText('No dead letters').waitFor(),
+    ready: (page) => page.getByText('status 500').waitFor(),
   },
   change: {
     hash: () => `#/${place.applicationId}`,

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
 import type { StoredPopulation } from '../setup/population.ts';
 import {
@@ -6,6 +5,7 @@ import {
   openConsole,
   policy,
   startConsoleStage,
+  storeDeadLetter,
   storeTenants,
   unenrolled,
 } from './console-stage.ts';
@@ -100,24 +100,15 @@ test('a webhook endpoint shows its secret once, and a dead letter is replayed', 
   await secret.getByRole('button', { name: 'I have kept it' }).click();
   await page.getByText(/whsec_/).waitFor({ state: 'detached' });
 
-  const { rows } = await stage.server.database.pool.query<{ id: string }>(
-    'select id from webhook_endpoints where application_id = $1',
-    [place.applicationId],
-  );
-  const now = stage.server.clock.now();
-  await stage.server.database.pool.query(
-    `insert into webhook_deliveries (tenant_id, endpoint_id, seal, ordinal, application_id, event_id, event_at, action,
-       state, attempts, last_error, last_attempt_at, queued_at, settled_at)
-     values ($1, $2, 1, 1, $3, $4, $5, 'mfa_policy.updated', 'DEAD', 8, 'status 500', $5, $5, $5)`,
-    [place.tenantIds[0], rows[0]?.id, place.applicationId, randomUUID(), now],
-  );
-  await page.reload();
-  await page.getByText('status 500').waitFor();
-  await page.getByRole('button', { name: /^Replay mfa_policy.updated/ }).click();
-  await page.getByText('1 delivery is sent again.').waitFor();
-  await page.getByText('No dead letters').waitFor();
   await page.getByRole('button', { name: /^Delete: https/ }).click();
   await page.getByRole('dialog').getByRole('button', { name: 'Delete' }).click();
   await page.getByText('No endpoints yet').waitFor();
+
+  await storeDeadLetter(stage, place, 'https://hooks.example.com/cufflink');
+  await page.reload();
+  await page.getByText('status 500').waitFor();
+  await page.getByRole('button', { name: /^Replay mfa_policy_override.updated/ }).click();
+  await page.getByText('1 delivery is sent again.').waitFor();
+  await page.getByText('No dead letters').waitFor();
   await page.context().close();
 });

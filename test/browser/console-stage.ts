@@ -1,8 +1,13 @@
+import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import type { Page } from 'playwright-core';
 import type { ConsoleSignIn } from '../../src/http/console-sign-in.ts';
 import type { PolicyValues } from '../../src/tenancy/policy-columns.ts';
-import { RenameTenantDocument, UpdateApplicationDocument } from '../generated/documents.ts';
+import {
+  CreateWebhookEndpointDocument,
+  RenameTenantDocument,
+  UpdateApplicationDocument,
+} from '../generated/documents.ts';
 import { repository } from '../process/servers.ts';
 import type { TokenOptions } from '../setup/harness.ts';
 import { type Population, type StoredPopulation, store } from '../setup/population.ts';
@@ -163,4 +168,22 @@ export async function storeTenants(
     });
   }
   return stored;
+}
+
+/** An endpoint of the application, with a delivery that was given up. */
+export async function storeDeadLetter(
+  { server }: Stage,
+  { applicationId, tenantIds }: StoredPopulation,
+  url: string,
+): Promise<void> {
+  const admin = await server.caller();
+  const { data } = await admin.call(CreateWebhookEndpointDocument, { input: { applicationId, url } });
+  const made = data.createWebhookEndpoint;
+  if (made.__typename !== 'WebhookSecretPayload') throw new Error(`No endpoint: ${JSON.stringify(made)}`);
+  await server.database.pool.query(
+    `insert into webhook_deliveries (tenant_id, endpoint_id, seal, ordinal, application_id, event_id, event_at, action,
+       state, attempts, last_error, last_attempt_at, queued_at, settled_at)
+     values ($1, $2, 1, 1, $3, $4, $5, 'mfa_policy_override.updated', 'DEAD', 8, 'status 500', $5, $5, $5)`,
+    [tenantIds[0], made.endpoint.id, applicationId, randomUUID(), server.clock.now()],
+  );
 }
