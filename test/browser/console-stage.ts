@@ -40,7 +40,7 @@ export async function openConsole(
 }
 
 /** As a sign-in before in this tab left it. */
-export async function signInAs(page: Page, token: string): Promise<void> {
+async function signInAs(page: Page, token: string): Promise<void> {
   const session = JSON.stringify(JSON.stringify({ token, refreshToken: null }));
   await page.addInitScript(
     `if (sessionStorage.getItem('cufflink.session') === null) sessionStorage.setItem('cufflink.session', ${session})`,

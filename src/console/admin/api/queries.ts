@@ -9,8 +9,8 @@ import { Missing } from './problem.ts';
  * 'policy' (and all that follows from it), 'users', 'audit', 'webhooks'.
  */
 
-export const pageSize = 20;
-export const choicesMax = 50;
+const pageSize = 20;
+const choicesMax = 50;
 
 export const viewerQuery = () =>
   queryOptions({

@@ -15,7 +15,7 @@ import { WriteProblem } from '../shared/loaded.tsx';
 import { Notice } from '../shared/notice.tsx';
 import styles from '../shared/shared.module.css';
 
-export const ruleNames: Record<OverrideRule, string> = {
+const ruleNames: Record<OverrideRule, string> = {
   ANY: 'Anything',
   STRICTER_ONLY: 'Only stricter',
   NONE: 'Nothing',

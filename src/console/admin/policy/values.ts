@@ -68,5 +68,5 @@ export function shown(setting: Setting, values: PolicyValues): string {
   }
 }
 
-export const days = (count: number | ''): string =>
+const days = (count: number | ''): string =>
   count === '' ? '—' : count === 0 ? 'None' : count === 1 ? '1 day' : `${count} days`;

@@ -8,7 +8,7 @@ export interface Viewer {
 
 export type Boundary = 'installation' | 'application' | 'tenant';
 
-export const boundaryOf = ({ application, tenant }: Viewer): Boundary =>
+const boundaryOf = ({ application, tenant }: Viewer): Boundary =>
   tenant !== null ? 'tenant' : application !== null ? 'application' : 'installation';
 
 /** What the console offers a caller. The server decides; this only spares people what it would refuse. */

@@ -39,7 +39,7 @@ const titles = {
   unexpected: 'This could not be shown',
 };
 
-export function ProblemView({
+function ProblemView({
   thrown,
   retry,
   busy,

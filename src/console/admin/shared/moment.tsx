@@ -9,14 +9,12 @@ const units = [
 ] as const;
 
 /** How long ago, or until then, in the largest unit that fits. */
-export function distance(at: Date, now: Date): string {
+function distance(at: Date, now: Date): string {
   const seconds = (at.getTime() - now.getTime()) / 1000;
   for (const [unit, size] of units)
     if (Math.abs(seconds) >= size) return relative.format(Math.round(seconds / size), unit);
   return seconds > 0 ? 'in a moment' : 'just now';
 }
-
-export const shownMoment = (iso: string): string => full.format(new Date(iso));
 
 /** A moment in the reader's time zone; the zone is in its title. */
 export function Moment({ at, withDistance = false }: { at: string; withDistance?: boolean }) {
