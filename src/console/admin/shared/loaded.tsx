@@ -39,15 +39,7 @@ const titles = {
   unexpected: 'This could not be shown',
 };
 
-function ProblemView({
-  thrown,
-  retry,
-  busy,
-}: {
-  thrown: unknown;
-  retry?: () => void;
-  busy?: boolean;
-}) {
+function ProblemView({ thrown, retry, busy }: { thrown: unknown; retry?: () => void; busy?: boolean }) {
   const { kind, message, requestId } = problemOf(thrown);
   return (
     <div className={styles.problem} role="alert">
