@@ -1,5 +1,5 @@
 import { Button } from '@mantine/core';
-import { useMutation, useQueryClient } from '@tanstack/react-query';
+import { useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { bulkTenantsMax } from '../../../shared/limits.ts';
 import {
@@ -7,6 +7,7 @@ import {
   ConsoleSwitchOverridesDocument,
 } from '../../generated/documents.ts';
 import { call } from '../api/client.ts';
+import { useWrite } from '../api/use-write.ts';
 import { useAnnounce } from '../shared/announce.tsx';
 import { Dialog } from '../shared/dialog.tsx';
 import { WriteProblem } from '../shared/loaded.tsx';
@@ -30,7 +31,7 @@ export function BulkSwitch({
   const [enabled, setEnabled] = useState<boolean | null>(null);
   const tenantIds = [...tenants.keys()];
   const count = tenantIds.length === 1 ? '1 tenant' : `${tenantIds.length} tenants`;
-  const writing = useMutation({
+  const writing = useWrite({
     mutationFn: (on: boolean) =>
       call(ConsoleSwitchOverridesDocument, { input: { tenantIds, enabled: on } }).then(
         ({ setTenantMfaPolicyOverrides }) => setTenantMfaPolicyOverrides,

@@ -1,5 +1,5 @@
 import { Button, Radio, Stack } from '@mantine/core';
-import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import {
   type ConsoleApplicationFragment,
@@ -8,6 +8,7 @@ import {
 } from '../../generated/documents.ts';
 import { call } from '../api/client.ts';
 import { overridesOnQuery } from '../api/queries.ts';
+import { useWrite } from '../api/use-write.ts';
 import { useAnnounce } from '../shared/announce.tsx';
 import { Card } from '../shared/card.tsx';
 import { Dialog } from '../shared/dialog.tsx';
@@ -43,7 +44,7 @@ export function OverrideRuleCard({
   const [asking, setAsking] = useState(false);
   const rule = picked ?? application.overrideRule;
   const isDirty = rule !== application.overrideRule;
-  const writing = useMutation({
+  const writing = useWrite({
     mutationFn: async (overrideRule: OverrideRule) => {
       const { updateApplication: result } = await call(ConsoleUpdateOverrideRuleDocument, {
         input: { id: application.id, overrideRule },

@@ -1,5 +1,5 @@
 import { Button, Switch } from '@mantine/core';
-import { useMutation, useQueryClient } from '@tanstack/react-query';
+import { useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import {
   type ConsoleApplicationFragment,
@@ -9,6 +9,7 @@ import {
 } from '../../generated/documents.ts';
 import { call } from '../api/client.ts';
 import { problemOf } from '../api/problem.ts';
+import { useWrite } from '../api/use-write.ts';
 import { hitsPeople, Impact, type Preview } from '../policy/impact.tsx';
 import { valuesOf } from '../policy/values.ts';
 import { useAnnounce } from '../shared/announce.tsx';
@@ -36,7 +37,7 @@ export function OverrideSwitch({
   const enabled = !tenant.mfaPolicyOverride.enabled;
   const before = tenant.effectivePolicy;
 
-  const writing = useMutation({
+  const writing = useWrite({
     mutationFn: () =>
       call(ConsoleSetTenantOverrideDocument, {
         input: {
@@ -61,7 +62,7 @@ export function OverrideSwitch({
       setProblem(thrown);
     },
   });
-  const checking = useMutation({
+  const checking = useWrite({
     mutationFn: () => call(ConsolePreviewTenantPolicyDocument, { tenantId: tenant.id, enabled }),
     onSuccess({ previewTenantMfaPolicy: preview }) {
       if (preview.__typename !== 'PolicyChangePreview') setProblem(new Error(preview.message));

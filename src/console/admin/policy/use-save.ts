@@ -1,7 +1,8 @@
 import { useDebouncedValue } from '@mantine/hooks';
-import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { problemOf } from '../api/problem.ts';
+import { useWrite } from '../api/use-write.ts';
 import { useAnnounce } from '../shared/announce.tsx';
 import type { Part, Stored } from './draft.ts';
 import type { Hints } from './hints.ts';
@@ -75,7 +76,7 @@ export function useSave(request: SaveRequest): Saving {
     else setRefusal({ setting, value: request.values[setting], message });
   };
 
-  const writing = useMutation({
+  const writing = useWrite({
     mutationFn: request.write,
     async onSuccess(outcome) {
       switch (outcome.kind) {
@@ -96,7 +97,7 @@ export function useSave(request: SaveRequest): Saving {
     onError: setGeneral,
   });
 
-  const checking = useMutation({
+  const checking = useWrite({
     mutationFn: () =>
       client.fetchQuery({ queryKey, queryFn: () => request.preview(), staleTime: 0, retry: false }),
     onSuccess(result) {

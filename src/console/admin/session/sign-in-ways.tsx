@@ -1,6 +1,7 @@
 import { Button, PasswordInput } from '@mantine/core';
-import { useMutation, useQuery } from '@tanstack/react-query';
+import { useQuery } from '@tanstack/react-query';
 import { type FormEvent, useState } from 'react';
+import { useWrite } from '../api/use-write.ts';
 import { Loaded } from '../shared/loaded.tsx';
 import { Notice } from '../shared/notice.tsx';
 import { developmentToken, type SignInSettings, settingsQuery } from './settings.ts';
@@ -30,7 +31,7 @@ export function SignInWays() {
 }
 
 function WithIssuer({ settings }: { settings: Extract<SignInSettings, { kind: 'oidc' }> }) {
-  const going = useMutation({
+  const going = useWrite({
     mutationFn: async () => {
       const { beginSignIn } = await import('./oidc.ts');
       await beginSignIn(settings);
@@ -54,7 +55,7 @@ function WithIssuer({ settings }: { settings: Extract<SignInSettings, { kind: 'o
 }
 
 function WithRole({ roles }: { roles: readonly { name: string; description: string }[] }) {
-  const taking = useMutation({
+  const taking = useWrite({
     mutationFn: developmentToken,
     onSuccess: (token) => signIn({ token, refreshToken: null }),
   });

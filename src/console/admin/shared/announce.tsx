@@ -1,5 +1,5 @@
 import { createContext, type ReactNode, useContext, useEffect, useMemo, useState } from 'react';
-import styles from './shared.module.css';
+import styles from './announce.module.css';
 
 const Announce = createContext<(text: string) => void>(() => {});
 

@@ -1,7 +1,7 @@
 import { IconAlertTriangle, IconInfoCircle, IconLock } from '@tabler/icons-react';
 import { clsx } from 'clsx';
 import type { ReactNode } from 'react';
-import styles from './shared.module.css';
+import styles from './notice.module.css';
 
 type Tone = 'info' | 'warning' | 'danger' | 'locked';
 

@@ -1,6 +1,6 @@
 import { Button } from '@mantine/core';
 import { useState } from 'react';
-import styles from './shared.module.css';
+import styles from './pager.module.css';
 
 /** Pages by cursor: forward to where a page ended, back to where somebody was. */
 export interface Pages {

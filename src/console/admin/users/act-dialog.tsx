@@ -1,7 +1,8 @@
 import { Button, Textarea, TextInput } from '@mantine/core';
-import { useMutation, useQueryClient } from '@tanstack/react-query';
+import { useQueryClient } from '@tanstack/react-query';
 import { type FormEvent, useState } from 'react';
 import { reasonCharsMax } from '../../../shared/limits.ts';
+import { useWrite } from '../api/use-write.ts';
 import { useAnnounce } from '../shared/announce.tsx';
 import { Dialog } from '../shared/dialog.tsx';
 import { WriteProblem } from '../shared/loaded.tsx';
@@ -42,7 +43,7 @@ function ActForm({ act, onClose }: { act: Act; onClose: () => void }) {
   const client = useQueryClient();
   const announce = useAnnounce();
   const [given, setGiven] = useState<Given>({ reason: '', until: act.untilDates?.usual ?? '' });
-  const running = useMutation({
+  const running = useWrite({
     mutationFn: () => act.run(given),
     async onSuccess(result) {
       if (result.__typename !== 'UserPayload') return;

@@ -1,9 +1,9 @@
 import { Button, TextInput } from '@mantine/core';
-import { useMutation } from '@tanstack/react-query';
 import { type FormEvent, useState } from 'react';
 import { ConsoleFindUserDocument } from '../../generated/documents.ts';
 import { call } from '../api/client.ts';
 import { problemOf } from '../api/problem.ts';
+import { useWrite } from '../api/use-write.ts';
 import { Card } from '../shared/card.tsx';
 import { Notice } from '../shared/notice.tsx';
 import styles from '../shared/shared.module.css';
@@ -22,7 +22,7 @@ export function FindUser({
   const [id, setId] = useState('');
   const [typedTenant, setTypedTenant] = useState('');
   const where = asksTenant && typedTenant.trim() !== '' ? typedTenant.trim() : tenantId;
-  const finding = useMutation({
+  const finding = useWrite({
     mutationFn: () => call(ConsoleFindUserDocument, { id, tenantId: where }).then(({ user }) => user),
     onSuccess(user) {
       if (user?.mfa) onFound(user.mfa.tenant.id, user.id);

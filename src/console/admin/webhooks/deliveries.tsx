@@ -1,5 +1,5 @@
 import { Button, SegmentedControl, Select } from '@mantine/core';
-import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { clsx } from 'clsx';
 import { useState } from 'react';
 import {
@@ -10,6 +10,7 @@ import {
 } from '../../generated/documents.ts';
 import { call } from '../api/client.ts';
 import { deliveriesQuery } from '../api/queries.ts';
+import { useWrite } from '../api/use-write.ts';
 import { useAnnounce } from '../shared/announce.tsx';
 import { Card, Empty } from '../shared/card.tsx';
 import { Loaded, WriteProblem } from '../shared/loaded.tsx';
@@ -48,7 +49,7 @@ export function Deliveries({
   const pages = usePages(`${state} ${endpointId}`);
   const deliveries = useQuery(deliveriesQuery(applicationId, { after: pages.after, state, endpointId }));
   const urlOf = (id: string) => endpoints.find((endpoint) => endpoint.id === id)?.url ?? id;
-  const replaying = useMutation({
+  const replaying = useWrite({
     mutationFn: (input: { endpointId: string; eventIds?: string[] }) =>
       call(ConsoleReplayDocument, { input }).then(({ replayWebhookDeliveries }) => replayWebhookDeliveries),
     async onSuccess(result) {

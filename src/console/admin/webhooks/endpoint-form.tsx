@@ -1,5 +1,5 @@
 import { Button, MultiSelect, Switch, TextInput } from '@mantine/core';
-import { useMutation, useQueryClient } from '@tanstack/react-query';
+import { useQueryClient } from '@tanstack/react-query';
 import { type FormEvent, useState } from 'react';
 import {
   ConsoleCreateEndpointDocument,
@@ -7,6 +7,7 @@ import {
   ConsoleUpdateEndpointDocument,
 } from '../../generated/documents.ts';
 import { call } from '../api/client.ts';
+import { useWrite } from '../api/use-write.ts';
 import { actionGroups } from '../audit/actions.ts';
 import { useAnnounce } from '../shared/announce.tsx';
 import { WriteProblem } from '../shared/loaded.tsx';
@@ -32,7 +33,7 @@ export function EndpointForm({
   const [enabled, setEnabled] = useState(endpoint?.enabled ?? true);
   // The same attempt twice, e.g. after an answer that got lost, makes one endpoint.
   const [idempotencyKey] = useState(() => crypto.randomUUID());
-  const writing = useMutation({
+  const writing = useWrite({
     mutationFn: async () => {
       const values = { url: url.trim(), actions, enabled };
       if (endpoint !== null) {

@@ -1,5 +1,6 @@
 import { Button } from '@mantine/core';
-import { useMutation, useQueryClient } from '@tanstack/react-query';
+import { useQueryClient } from '@tanstack/react-query';
+import { useWrite } from '../api/use-write.ts';
 import { useAnnounce } from '../shared/announce.tsx';
 import { Dialog } from '../shared/dialog.tsx';
 import { WriteProblem } from '../shared/loaded.tsx';
@@ -37,7 +38,7 @@ export function SureDialog({
 }) {
   const client = useQueryClient();
   const announce = useAnnounce();
-  const running = useMutation({
+  const running = useWrite({
     mutationFn: (how: Run) => how(),
     async onSuccess(refused) {
       if (refused !== null) return;
