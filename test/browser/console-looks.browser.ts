@@ -38,7 +38,7 @@ async function someHistory(): Promise<void> {
     input: { ...about, until: daysAhead(20), reason: 'on leave, new phone in the post' },
   });
   await ann.call(UpdateApplicationMfaPolicyDocument, {
-    input: { applicationId, policy: { gracePeriodDays: 14, issuer: 'Harbor' } },
+    input: { applicationId, policy: { issuer: 'Harbor' } },
   });
   await ann.call(UpdateTenantMfaPolicyDocument, {
     input: { tenantId: cedar(), policy: { gracePeriodDays: 10 } },
@@ -81,7 +81,7 @@ const pages: Record<Name, { hash: () => string; ready: (page: Page) => Promise<v
       await page.getByRole('link', { name: 'Cedar Bank' }).waitFor();
       await page.getByRole('checkbox', { name: 'Select Alder Shipping' }).check();
       await page.getByRole('checkbox', { name: 'Select Birch & Sons' }).check();
-      await page.getByRole('heading', { name: 'Tenants' }).evaluate('(heading) => heading.scrollIntoView()');
+      await page.evaluate("document.querySelector('table').closest('section').scrollIntoView()");
     },
   },
   tenant: {
