@@ -48,7 +48,9 @@ describe('the record in the console', () => {
       { name: 'reason', before: null, now: 'left' },
     ]);
     expect(linesOf('no JSON')).toEqual([{ name: '', before: null, now: 'no JSON' }]);
-    expect(linesOf('{"a":{"b":1}}')).toEqual([{ name: 'a', before: null, now: '{"b":1}' }]);
+    expect(linesOf('{"webhook":{"host":"a.test"}}')).toEqual([
+      { name: 'webhook host', before: null, now: 'a.test' },
+    ]);
   });
 });
 

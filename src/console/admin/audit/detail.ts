@@ -13,11 +13,20 @@ export function linesOf(detail: string): Line[] {
   const parsed = parse(detail);
   if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed))
     return detail === '' ? [] : [{ name: '', before: null, now: detail }];
-  return Object.entries(parsed).map(([name, value]) =>
-    Array.isArray(value) && value.length === 2
-      ? { name: spoken(name), before: shown(value[0]), now: shown(value[1]) }
-      : { name: spoken(name), before: null, now: shown(value) },
-  );
+  return Object.entries(parsed).flatMap(([name, value]) => lines(spoken(name), value));
+}
+
+/** What is inside a thing is named after it. */
+function lines(name: string, value: unknown): Line[] {
+  if (Array.isArray(value) && value.length === 2)
+    return [{ name, before: shown(value[0]), now: shown(value[1]) }];
+  if (typeof value === 'object' && value !== null && !Array.isArray(value))
+    return Object.entries(value).map(([inner, one]) => ({
+      name: `${name} ${spoken(inner)}`,
+      before: null,
+      now: shown(one),
+    }));
+  return [{ name, before: null, now: shown(value) }];
 }
 
 function parse(text: string): unknown {
