@@ -6,7 +6,8 @@ FROM node:24.21.0-bookworm-slim AS build
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 RUN npm ci --ignore-scripts
-COPY tsconfig.json tsconfig.build.json rolldown.config.js ./
+COPY tsconfig.json tsconfig.build.json rolldown.config.js codegen.yml vite.config.js ./
+COPY schema schema
 COPY src src
 COPY migrations migrations
 RUN npm run -s build

@@ -16,6 +16,8 @@ export interface Env {
   /** Whose bearer tokens are accepted; undefined: the development key. */
   jwt?: { issuer: string; audience: string; jwksUrl: string };
   claims: { application: string; tenant: string; scope: string };
+  /** Where people sign in to the console; undefined: they bring a token. */
+  oidc?: { authority: string; clientId: string; scope: string };
   /** The first seals, all open. */
   encryptionKeys?: EncryptionKey[];
   /** Private P-256 JWK that signs assertions. */
@@ -139,6 +141,9 @@ const shape = z.object({
   JWT_CLAIM_APPLICATION: text.default('application_id'),
   JWT_CLAIM_TENANT: text.default('tenant_id'),
   JWT_CLAIM_SCOPE: text.default('scope'),
+  OIDC_CLIENT_ID: text.optional(),
+  OIDC_AUTHORITY: url('http:', 'https:').optional(),
+  OIDC_SCOPE: text.default('openid'),
   ENCRYPTION_KEYS: encryptionKeys.optional(),
   ASSERTION_KEY: assertionKeys.optional(),
   PUBLIC_URL: url('http:', 'https:').optional(),
@@ -200,6 +205,7 @@ export function readSomeEnv(
     ...(parsed.error?.issues ?? []).map((issue) => `${String(issue.path[0])} ${issue.message}.`),
     ...(production ? productionProblems(names, given) : []),
     ...partialJwtProblems(given, production),
+    ...oidcProblems(given),
   ];
   if (!parsed.success || problems.length > 0) throw new EnvError([...new Set(problems)]);
   return toEnv(parsed.data, production);
@@ -220,6 +226,7 @@ function toEnv(settings: Settings, production: boolean): Env {
       tenant: settings.JWT_CLAIM_TENANT,
       scope: settings.JWT_CLAIM_SCOPE,
     },
+    oidc: oidcOf(settings),
     encryptionKeys: settings.ENCRYPTION_KEYS,
     assertionKey: settings.ASSERTION_KEY?.signing,
     publishedAssertionKeys: settings.ASSERTION_KEY?.published ?? [],
@@ -245,6 +252,13 @@ function toEnv(settings: Settings, production: boolean): Env {
   };
 }
 
+/** Who issues the tokens is where people sign in, unless told otherwise. */
+function oidcOf(settings: Settings): Env['oidc'] {
+  const { OIDC_CLIENT_ID: clientId, OIDC_SCOPE: scope } = settings;
+  const authority = settings.OIDC_AUTHORITY ?? settings.JWT_ISSUER;
+  return clientId && authority ? { authority, clientId, scope } : undefined;
+}
+
 function productionProblems(
   names: readonly SettingName[],
   given: Record<string, string | undefined>,
@@ -253,7 +267,7 @@ function productionProblems(
     ...requiredInProduction
       .filter((name) => names.includes(name) && given[name] === undefined)
       .map((name) => `${name} is required in production.`),
-    ...(['PUBLIC_URL', 'JWT_JWKS_URL'] as const)
+    ...(['PUBLIC_URL', 'JWT_JWKS_URL', 'OIDC_AUTHORITY'] as const)
       .filter((name) => isInsecure(given[name]))
       .map((name) => `${name} must be https in production (http only for loopback).`),
     ...(Number(given['CLOCK_OFFSET_SECONDS'] ?? 0) === 0
@@ -274,4 +288,15 @@ function partialJwtProblems(given: Record<string, string | undefined>, productio
   const missing = names.filter((name) => given[name] === undefined);
   if (production || missing.length === 0 || missing.length === names.length) return [];
   return missing.map((name) => `${name} is required where another JWT_ setting names the issuer.`);
+}
+
+/** Its tokens must be those that are accepted, and its address one that a browser can go to. */
+function oidcProblems(given: Record<string, string | undefined>): string[] {
+  if (given['OIDC_CLIENT_ID'] === undefined) return [];
+  const { JWT_ISSUER: issuer, OIDC_AUTHORITY: authority } = given;
+  if (issuer === undefined) return ['JWT_ISSUER is required where OIDC_CLIENT_ID is given.'];
+  const isAddress = /^https?:$/.test(URL.parse(authority ?? issuer)?.protocol ?? '');
+  return authority !== undefined || isAddress
+    ? []
+    : ['OIDC_AUTHORITY is required where OIDC_CLIENT_ID is given and JWT_ISSUER is no address.'];
 }

@@ -35,7 +35,7 @@ export function sentenceFor(error: unknown): string | null {
 
 /** The address, and in development a token for each role. */
 export async function printWelcome({ url, development }: Running): Promise<void> {
-  const lines = ['', `Cufflink listens on ${url}/graphql`];
+  const lines = ['', `Cufflink listens on ${url}/graphql`, `The console is at ${url}/`];
   if (development !== null) {
     lines.push(
       '',

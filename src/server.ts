@@ -1,7 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fastifyApolloHandler } from '@as-integrations/fastify';
-import cors from '@fastify/cors';
-import helmet from '@fastify/helmet';
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyRequest } from 'fastify';
 import type { Registry } from 'prom-client';
 import type { Authenticate } from './caller/bearer.ts';
@@ -12,11 +10,15 @@ import type { Database } from './db/connection.ts';
 import { watchReplicas } from './db/replica-metrics.ts';
 import type { Replicas } from './db/replicas.ts';
 import { createApollo } from './http/apollo.ts';
+import { addConsoleSignIn, type ConsoleSignIn } from './http/console-sign-in.ts';
 import { createDirect, isPlainlyAccepted } from './http/direct.ts';
 import { addErrorAnswers, answerBadAddress, answerBadHttp } from './http/error-answers.ts';
 import { createExecutor } from './http/executor.ts';
+import { addHeaders } from './http/headers.ts';
+import { addJsonParser } from './http/json-body.ts';
 import { createMetrics } from './http/metrics.ts';
 import { addLoadShedding, answerInTime, fairTurns, type Overload } from './http/overload.ts';
+import { addPages, type Pages } from './http/pages.ts';
 import { databaseReadiness } from './http/readiness.ts';
 import { createSchema } from './schema.ts';
 import * as limits from './shared/limits.ts';
@@ -40,6 +42,10 @@ export interface ServerDeps extends Overload {
   introspection: boolean;
   /** Whether policies are remembered between requests; true when left out. */
   policySnapshot?: boolean;
+  /** Pages for browsers; none when left out. */
+  pages?: Pages;
+  /** How people sign in to the console; without it, it has no settings. */
+  consoleSignIn?: ConsoleSignIn;
   /** Browser origins that may call. */
   corsOrigins: readonly string[];
   logLevel: string;
@@ -124,7 +130,7 @@ export async function createServer(deps: ServerDeps): Promise<Server> {
 
   addErrorAnswers(app);
   deps.tracing?.watchHttp(app);
-  await addHeaders(app, deps, state);
+  await addHeaders(app, deps.corsOrigins, state);
   await addLoadShedding(app, metrics, deps);
   app.decorateRequest('caller', null);
   app.decorateRequest('receivedAt', 0);
@@ -180,6 +186,9 @@ export async function createServer(deps: ServerDeps): Promise<Server> {
     reply.type(metrics.registry.contentType).send(await metrics.registry.metrics()),
   );
 
+  if (deps.pages) await addPages(app, deps.pages);
+  if (deps.consoleSignIn) addConsoleSignIn(app, deps.consoleSignIn);
+
   const url = await app.listen({ host: deps.host, port: deps.port });
   // Only now: a server that gets no port leaves nothing behind.
   const feed =
@@ -210,77 +219,6 @@ const quiet = { logLevel: 'warn' } as const;
 function requestIdOf({ headers }: { headers: Record<string, string | string[] | undefined> }): string {
   const given = headers['x-request-id'];
   return typeof given === 'string' && /^[\w.-]{1,64}$/.test(given) ? given : crypto.randomUUID();
-}
-
-/** What helmet sets elsewhere, for calls: it works out the same each time, and past Fastify. */
-const callHeaders = {
-  'content-security-policy': "default-src 'none';frame-ancestors 'none'",
-  'cross-origin-opener-policy': 'same-origin',
-  'cross-origin-resource-policy': 'same-origin',
-  'origin-agent-cluster': '?1',
-  'referrer-policy': 'no-referrer',
-  'strict-transport-security': 'max-age=31536000; includeSubDomains',
-  'x-content-type-options': 'nosniff',
-  'x-dns-prefetch-control': 'off',
-  'x-download-options': 'noopen',
-  'x-frame-options': 'SAMEORIGIN',
-  'x-permitted-cross-domain-policies': 'none',
-  'x-xss-protection': '0',
-};
-
-/**
- * JSON as Fastify reads it: a body that would set a prototype is refused. Its own parser looks for that with
- * patterns, which takes as long as the parsing; a body without these letters can't.
- */
-function addJsonParser(app: FastifyInstance): void {
-  const careful = app.getDefaultJsonParser('error', 'error');
-  app.addContentTypeParser<string>('application/json', { parseAs: 'string' }, (request, body, done) => {
-    const plain = ['\\u', '__proto__', 'constructor'].some((letters) => body.includes(letters))
-      ? undefined
-      : parsed(body);
-    if (plain === undefined) careful(request, body, done);
-    else done(null, plain);
-  });
-}
-
-/** @returns undefined for what is no JSON */
-function parsed(body: string): unknown {
-  try {
-    return JSON.parse(body);
-  } catch {
-    return undefined;
-  }
-}
-
-async function addHeaders(
-  app: FastifyInstance,
-  { corsOrigins }: ServerDeps,
-  state: { draining: boolean },
-): Promise<void> {
-  await app.register(helmet, {
-    contentSecurityPolicy: {
-      useDefaults: false,
-      directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] },
-    },
-  });
-  app.addHook('onRequest', (request, reply, done) => {
-    const { helmet: own } = request.routeOptions.config as { helmet?: { skipRoute?: boolean } };
-    if (own?.skipRoute) reply.headers(callHeaders);
-    done();
-  });
-  await app.register(cors, {
-    origin: [...corsOrigins],
-    methods: ['POST'],
-    allowedHeaders: ['authorization', 'content-type', 'x-request-id', 'apollo-require-preflight'],
-    exposedHeaders: ['x-request-id', 'retry-after'],
-    maxAge: 600,
-  });
-  app.addHook('onSend', (request, reply, _payload, done) => {
-    reply.header('cache-control', 'no-store');
-    reply.header('x-request-id', request.id);
-    if (state.draining) reply.header('connection', 'close');
-    done();
-  });
 }
 
 async function stop(

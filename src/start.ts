@@ -1,10 +1,12 @@
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { Client, DatabaseError } from 'pg';
 import { mayRewriteRecord, serverRole } from './audit/append-only.ts';
 import { startSealer } from './audit/sealer.ts';
 import { createAuthenticate } from './caller/bearer.ts';
 import { type DevelopmentIssuer, developmentIssuer } from './caller/development-issuer.ts';
 import { localKeys, remoteKeys } from './caller/jwks.ts';
+import { demoPlaces, developmentRoles } from './caller/roles.ts';
 import { databaseSchema } from './database-schema.ts';
 import { inRole, openDatabase } from './db/connection.ts';
 import { startEmbeddedPostgres } from './db/embedded.ts';
@@ -14,6 +16,7 @@ import { Replicas } from './db/replicas.ts';
 import { fillDemo } from './demo.ts';
 import { type DevelopmentKeys, developmentFolder, developmentKeys } from './development.ts';
 import type { Env } from './env.ts';
+import type { ConsoleSignIn } from './http/console-sign-in.ts';
 import { startJanitor } from './janitor.ts';
 import { createServer } from './server.ts';
 import { createService, type ServiceSettings } from './service.ts';
@@ -29,6 +32,9 @@ export interface Running {
   development: DevelopmentIssuer | null;
   stop(): Promise<void>;
 }
+
+/** What was built, seen from `dist/src` and from `dist/server`. */
+const builtFolder = fileURLToPath(new URL('..', import.meta.url));
 
 /**
  * Starts everything: the embedded database where no other is given, migrations, keys, the server.
@@ -102,7 +108,20 @@ export async function start(env: Env, signal: AbortSignal): Promise<Running> {
         ? undefined
         : new Replicas({ urls: env.databaseReplicaUrls, primary: database });
     if (replicas) stops.push(() => replicas.stop());
-    const server = await createServer({ ...env, database, replicas, authenticate, service, tracing });
+    const server = await createServer({
+      ...env,
+      database,
+      replicas,
+      authenticate,
+      service,
+      tracing,
+      pages: {
+        folder: builtFolder,
+        graphiql: !env.production,
+        consoleOrigins: env.oidc ? [new URL(env.oidc.authority).origin] : [],
+      },
+      consoleSignIn: consoleSignIn(env, development),
+    });
     stops.push(() => server.stop());
     replicas?.start(server.log);
     if (await mayRewriteRecord(database.pool)) {
@@ -136,6 +155,21 @@ export async function start(env: Env, signal: AbortSignal): Promise<Running> {
     await stop();
     throw error;
   }
+}
+
+/** The roles that are printed are what there is to choose from, unless a real issuer is configured. */
+function consoleSignIn(env: Env, development: DevelopmentIssuer | null): ConsoleSignIn {
+  if (env.oidc && env.jwt) return { kind: 'oidc', ...env.oidc, audience: env.jwt.audience };
+  if (development === null) return { kind: 'token' };
+  const roles = developmentRoles(demoPlaces);
+  return {
+    kind: 'development',
+    roles: Object.entries(roles).map(([name, { description }]) => ({ name, description })),
+    async mint(role) {
+      const claims = Object.hasOwn(roles, role) ? roles[role]?.claims : undefined;
+      return claims ? development.mint(claims) : null;
+    },
+  };
 }
 
 /** What is given serves; in development, keys of its own stand in for what is not. */

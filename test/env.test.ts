@@ -45,6 +45,7 @@ describe('in development', () => {
       databaseReplicaUrls: [],
       jwt: undefined,
       claims: { application: 'application_id', tenant: 'tenant_id', scope: 'scope' },
+      oidc: undefined,
       encryptionKeys: undefined,
       assertionKey: undefined,
       publishedAssertionKeys: [],
@@ -293,6 +294,27 @@ test('process.env is read in env.ts only, by the server', async () => {
     if (/\bprocess\b.*\benv\b|\benv\b.*\bprocess\b|import\.meta\.env/.test(text)) readers.push(file);
   }
   expect(files.length).toBeGreaterThan(50);
-  // The example is a program of its own, a client.
-  expect(readers.sort()).toEqual(['env.ts', 'example/sign-in.ts']);
+  // The examples are programs of their own, clients.
+  expect(readers.filter((file) => !file.startsWith('example/'))).toEqual(['env.ts']);
+});
+
+describe('signing in to the console', () => {
+  const oidc = { ...production, OIDC_CLIENT_ID: 'console' };
+
+  test('happens where tokens are issued, unless another address is given', () => {
+    expect(readEnv(oidc).oidc).toEqual({
+      authority: 'https://idp.test',
+      clientId: 'console',
+      scope: 'openid',
+    });
+    expect(readEnv({ ...oidc, OIDC_AUTHORITY: 'https://login.test' }).oidc?.authority).toBe(
+      'https://login.test',
+    );
+  });
+
+  test('needs an issuer whose tokens are accepted, at an address that is safe in production', () => {
+    expect(named({ OIDC_CLIENT_ID: 'console' })).toEqual(['JWT_ISSUER']);
+    expect(named({ ...oidc, JWT_ISSUER: 'urn:issuer' })).toEqual(['OIDC_AUTHORITY']);
+    expect(named({ ...oidc, OIDC_AUTHORITY: 'http://login.test' })).toEqual(['OIDC_AUTHORITY']);
+  });
 });

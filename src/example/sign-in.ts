@@ -1,6 +1,6 @@
-import { createHmac } from 'node:crypto';
 import { env } from 'node:process';
 import { createRemoteJWKSet, jwtVerify } from 'jose';
+import { authenticatorCode } from './authenticator.ts';
 
 /*
  * A sign-in service in a few dozen lines. It has just checked a password; now it runs the MFA step:
@@ -52,19 +52,6 @@ async function call<Answer extends { __typename: string }>(
   // Expected failures are data: match on the type or the code, never on the message.
   if (data.answer.__typename !== type) throw new Error((data.answer as Failure).message);
   return data.answer as Answer;
-}
-
-/** What the user's authenticator app shows now [RFC 6238]. */
-function authenticatorCode(base32: string): string {
-  const bits = [...base32].map((c) =>
-    'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567'.indexOf(c).toString(2).padStart(5, '0'),
-  );
-  const key = Buffer.from((bits.join('').match(/.{8}/g) ?? []).map((byte) => Number.parseInt(byte, 2)));
-  const timeStep = Buffer.alloc(8);
-  timeStep.writeBigUInt64BE(BigInt(Math.floor(Date.now() / 30_000)));
-  const mac = createHmac('sha1', key).update(timeStep).digest();
-  const number = mac.readUInt32BE((mac[19] ?? 0) & 15) & 0x7fffffff;
-  return String(number % 1_000_000).padStart(6, '0');
 }
 
 // 1. The password was right: what does MFA ask of this user?

@@ -245,6 +245,10 @@ export const traceExportTimeoutMs = 5_000;
 /** What is left to send when a server stops has so long. */
 export const traceStopMs = 500;
 
+// --- pages --------------------------------------------------------------------------------------
+/** How long browsers keep a file whose name holds its digest: a year, as RFC 9111 takes for the longest. */
+export const assetSeconds = 31_536_000;
+
 // --- npm run seed -------------------------------------------------------------------------------
 export const seedApplicationsMax = 1_000;
 export const seedTenantsMax = 1_000_000;

@@ -1,14 +1,17 @@
 import { auditParts } from '../audit/audit.service.ts';
 import { callerOf, type RequestContext } from '../caller/context.ts';
 import { hot, rowOf, sql } from '../db/sql.ts';
+import { runningWait } from '../factor/attempts.ts';
 import { InvalidMfaToken, MfaNotSatisfied } from '../factor/factor-error.type.ts';
 import { recoveryCode } from '../factor/recovery-code.ts';
+import { totp } from '../factor/totp.ts';
 import { effectivePolicy } from '../policy/effective-policy.ts';
 import { recoveryCodeState, verifiableTypes } from '../user/user-view.ts';
 import { signAssertion } from './assertion.ts';
 import { decide, decisionInputs, type StepPurpose } from './decision.ts';
 import { isOpen, type OpenStep, openStep } from './session.ts';
 import { assertMayRunSteps } from './signin.access.ts';
+import { isAllowedRedirect } from './signin.input.ts';
 import { MfaCompleted, type MfaTokenInfo } from './signin.type.ts';
 
 const completedAction = {
@@ -82,16 +85,24 @@ export async function introspect(context: RequestContext, mfaToken: string): Pro
   const open = await openStep(context, mfaToken);
   if (!('step' in open)) return null;
   const { subject, step } = open;
+  const now = context.clock.now();
+  const satisfied = isSatisfied(open, now);
   context.shownByToken.add(subject.tenant);
   return {
     status: step.purpose === 'CHALLENGE' ? 'MFA_CHALLENGE_REQUIRED' : 'MFA_ENROLLMENT_REQUIRED',
     trigger: step.trigger,
     userId: subject.userId,
     accountName: step.accountName,
+    applicationName: subject.tenant.application.displayName,
     tenant: subject.tenant,
     effectivePolicy: { tenant: subject.tenant, ...effectivePolicy(subject.tenant) },
     challengeWith: step.purpose === 'CHALLENGE' ? verifiableTypes(subject) : [],
-    satisfied: isSatisfied(open, context.clock.now()),
+    satisfied,
+    satisfiedBy: satisfied ? (step.satisfiedBy === recoveryCode.amr ? recoveryCode.type : totp.type) : null,
+    totpRetryAt: runningWait(subject.user.totpLockedUntil, now),
+    recoveryCodeRetryAt: runningWait(subject.user.recoveryLockedUntil, now),
+    // Started before the setting was narrowed, it must not lead out.
+    redirectUrl: isAllowedRedirect(context.redirectOrigins, step.redirectUrl) ? step.redirectUrl : null,
     expiresAt: step.expiresAt,
   };
 }

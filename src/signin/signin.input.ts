@@ -102,6 +102,10 @@ const isUrlOf = (origin: string, text: string): boolean =>
   /^(?:[/?#]|$)/.test(text.slice(origin.length)) &&
   URL.parse(text)?.origin === origin;
 
+/** Whether a browser may be sent to a URL. */
+export const isAllowedRedirect = (redirectOrigins: readonly string[], url: string | null): boolean =>
+  url !== null && redirectOrigins.some((origin) => isUrlOf(origin, url));
+
 const start = z.object({
   userId,
   accountName: printableText(1, accountNameCharsMax),
@@ -117,7 +121,7 @@ export function parseStart(
   const valid = parseInput(start, input);
   if (valid instanceof InvalidInput) return valid;
   const { redirectUrl } = valid;
-  if (redirectUrl == null || redirectOrigins.some((origin) => isUrlOf(origin, redirectUrl))) return valid;
+  if (redirectUrl == null || isAllowedRedirect(redirectOrigins, redirectUrl)) return valid;
   return new InvalidInput(
     'redirectUrl',
     'redirectUrl must be a URL that begins with an origin that REDIRECT_ORIGINS allows, as it is written there.',

@@ -122,6 +122,9 @@ export class MfaTokenInfo {
   @Field(() => String, { description: 'Shown in the authenticator app beside the issuer.' })
   accountName!: string;
 
+  @Field(() => String, { description: 'The display name of the application that is signed in to.' })
+  applicationName!: string;
+
   @Field(() => Tenant, { description: 'The tenant of the user.' })
   tenant!: TenantRow;
 
@@ -136,6 +139,32 @@ export class MfaTokenInfo {
       'True once what the step asked for has been done in this step, and verifyMfaEnrollment or verifyMfaChallenge would succeed.',
   })
   satisfied!: boolean;
+
+  @Field(() => AuthFactorType, {
+    nullable: true,
+    description:
+      'By which factor type it is satisfied; after a recovery code the step may enroll anew. Null while it is not.',
+  })
+  satisfiedBy!: AuthFactorType | null;
+
+  @Field(() => DateTime, {
+    nullable: true,
+    description: 'Until when no code of the active authenticator is looked at, after too many wrong ones.',
+  })
+  totpRetryAt!: Date | null;
+
+  @Field(() => DateTime, {
+    nullable: true,
+    description: 'Until when no recovery code is looked at, after too many wrong ones.',
+  })
+  recoveryCodeRetryAt!: Date | null;
+
+  @Field(() => String, {
+    nullable: true,
+    description:
+      'Where the browser goes once the step is satisfied, or given up: as given to startMfa, if its origin is still allowed.',
+  })
+  redirectUrl!: string | null;
 
   @Field(() => DateTime, { description: 'When the token expires.' })
   expiresAt!: Date;

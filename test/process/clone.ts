@@ -11,6 +11,9 @@ const ofTheRepository = [
   'tsconfig.json',
   'tsconfig.build.json',
   'rolldown.config.js',
+  'codegen.yml',
+  'schema',
+  'vite.config.js',
 ];
 
 /** A folder like a fresh clone after `npm ci`: scripts run in it, and the server keeps its data there. */

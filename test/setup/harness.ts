@@ -98,13 +98,13 @@ const encryptionKey = randomBytes(32);
 
 export const publicUrl = 'https://mfa.test';
 
-const testService = async (clock: Clock) =>
+const testService = async (clock: Clock, redirectOrigins: readonly string[]) =>
   createService({
     clock,
     encryptionKeys: [{ id: 'test', key: encryptionKey }],
     assertionKey: await assertionKey,
     publicUrl,
-    redirectOrigins: ['https://app.test'],
+    redirectOrigins,
   });
 
 /** The same database as a server's role sees it: through a pooler where the run has one. */
@@ -122,8 +122,13 @@ const openTestDatabase = (): Promise<Database> =>
 export async function startTestServer({
   clock = new TestClock(),
   ids,
+  redirectOrigins = ['https://app.test'],
   ...overrides
-}: Partial<ServerDeps> & { clock?: TestClock; ids?: Ids } = {}): Promise<TestServer> {
+}: Partial<ServerDeps> & {
+  clock?: TestClock;
+  ids?: Ids;
+  redirectOrigins?: readonly string[];
+} = {}): Promise<TestServer> {
   const { privateKey, publicKey } = await signing;
   const lines: string[] = [];
   const database = overrides.database ?? (await openTestDatabase());
@@ -137,7 +142,7 @@ export async function startTestServer({
       keys,
       clock,
     ),
-    service: { ...(await testService(clock)), ...(ids && { ids }) },
+    service: { ...(await testService(clock, redirectOrigins)), ...(ids && { ids }) },
     introspection: true,
     corsOrigins: ['https://app.test'],
     logLevel: 'info',

@@ -11,6 +11,8 @@ import { uniqueId } from './harness.ts';
 
 /** A user, in days from now; the moment itself is among them. */
 interface RandomUser {
+  /** Given by its place where left out. */
+  id?: string;
   enrollmentRequiredAt: number | null;
   firstEnrolledAt: number | null;
   exemptUntil: number | null;
@@ -83,12 +85,16 @@ export interface StoredPopulation {
   tenantIds: string[];
 }
 
-/** Writes a population, under ids of its own. */
-export async function store(pool: Pool, population: Population, now: Date): Promise<StoredPopulation> {
-  const applicationId = uniqueId('app');
+/** Writes a population, under ids of its own unless told. */
+export async function store(
+  pool: Pool,
+  population: Population,
+  now: Date,
+  applicationId = uniqueId('app'),
+): Promise<StoredPopulation> {
   const tenants = population.tenants.map((tenant, n) => ({ ...tenant, id: `${applicationId}.t${n}` }));
   const users = tenants.flatMap((tenant) =>
-    tenant.users.map((user, n) => ({ ...user, tenantId: tenant.id, id: `user ${n}` })),
+    tenant.users.map((user, n) => ({ ...user, tenantId: tenant.id, id: user.id ?? `user ${n}` })),
   );
   const at = (days: number | null): string | null =>
     days === null ? null : new Date(now.getTime() + days * 24 * 3600 * 1000).toISOString();

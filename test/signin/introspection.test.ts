@@ -3,7 +3,7 @@ import { type GraphQLObjectType, getNamedType, isLeafType } from 'graphql';
 import { createSchema } from '../../src/schema.ts';
 import { IntrospectDocument, type IntrospectQuery } from '../generated/documents.ts';
 import { startTestServer, type TestCaller, type TestServer, uniqueId } from '../setup/harness.ts';
-import { codeAt } from '../setup/totp.ts';
+import { codeAt, wrongCode } from '../setup/totp.ts';
 import { deleteFactor, introspect, redeem, selfOf, setPolicy } from './step-tools.ts';
 import {
   beginTotp,
@@ -88,6 +88,60 @@ describe('introspectMfaToken', () => {
     expect(await introspect(world.browser, mfaToken)).toMatchObject({ challengeWith: ['RECOVERY_CODE'] });
     await disable('recovery_failures = 50');
     expect(await introspect(world.browser, mfaToken)).toMatchObject({ challengeWith: [] });
+  });
+
+  /** What else a page needs that carries the user through the step. */
+  async function pageInfo(mfaToken: string) {
+    const { data } = await world.browser.call<{ introspectMfaToken: Record<string, unknown> }, object>(
+      `query ($mfaToken: String!) { introspectMfaToken(mfaToken: $mfaToken) {
+        applicationName satisfiedBy totpRetryAt recoveryCodeRetryAt redirectUrl } }`,
+      { mfaToken },
+    );
+    return data.introspectMfaToken;
+  }
+
+  test('tells a page whose sign-in it is, by what it is satisfied, and how long codes are not looked at', async () => {
+    const user = await enrolledUser(server, world);
+    const mfaToken = await startToken(world, user.id);
+    const open = {
+      applicationName: 'Acme',
+      satisfiedBy: null,
+      totpRetryAt: null,
+      recoveryCodeRetryAt: null,
+      redirectUrl: null,
+    };
+    expect(await pageInfo(mfaToken)).toEqual(open);
+    const wrong = wrongCode(user.secret, server.clock.now());
+    for (let n = 0; n < 5; n += 1) await verify(world.browser, wrong, mfaToken);
+    expect(await pageInfo(mfaToken)).toEqual({ ...open, totpRetryAt: inSeconds(30) });
+    for (let n = 0; n < 5; n += 1) await redeem(world.browser, mfaToken, 'wrong');
+    expect(await pageInfo(mfaToken)).toMatchObject({ recoveryCodeRetryAt: inSeconds(30) });
+    server.clock.advance(30);
+    expect(await pageInfo(mfaToken)).toEqual(open);
+    await redeem(world.browser, mfaToken, user.recoveryCode);
+    expect(await pageInfo(mfaToken)).toEqual({ ...open, satisfiedBy: 'RECOVERY_CODE' });
+    await verify(world.browser, right(user.secret), await startToken(world, user.id));
+    const enrolling = await startToken(world, uniqueId('user'));
+    await verify(
+      world.browser,
+      right((await beginTotp(world.browser, { mfaToken: enrolling })).secret),
+      enrolling,
+    );
+    expect(await pageInfo(enrolling)).toEqual({ ...open, satisfiedBy: 'TOTP' });
+  });
+
+  test('tells where the browser goes back to, as long as its origin is still allowed', async () => {
+    const redirectUrl = 'https://app.test/back?state=1';
+    const mfaToken = await startToken(world, uniqueId('user'), { redirectUrl });
+    expect(await pageInfo(mfaToken)).toMatchObject({ redirectUrl });
+    const narrowed = await startTestServer({ clock: server.clock, redirectOrigins: ['https://other.test'] });
+    const { data } = await narrowed
+      .callerWith(null)
+      .call('query ($mfaToken: String!) { introspectMfaToken(mfaToken: $mfaToken) { redirectUrl } }', {
+        mfaToken,
+      });
+    expect(data).toEqual({ introspectMfaToken: { redirectUrl: null } });
+    await narrowed.stop();
   });
 
   test('tells the policy of now, and offers no factor that it has switched off', async () => {

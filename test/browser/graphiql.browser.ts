@@ -1,0 +1,30 @@
+import { afterAll, afterEach, beforeAll, test } from '@jest/globals';
+import { expectNoComplaints, type Stage, startStage } from './stage.ts';
+
+let stage: Stage;
+beforeAll(async () => {
+  stage = await startStage();
+});
+afterAll(() => stage.close());
+afterEach(expectNoComplaints);
+
+test('the IDE loads from this server alone, knows the schema, and carries an operation out', async () => {
+  const page = await stage.open();
+  await page.goto(`${stage.server.url}/graphiql`);
+  await page.getByRole('button', { name: /Execute query/ }).waitFor();
+  const editor = page.locator('.graphiql-query-editor');
+  await editor.click();
+  await page.keyboard.press('Control+A');
+  await page.keyboard.type('{ viewer { sub', { delay: 20 });
+  // What it offers, it has from the schema.
+  await page.locator('.suggest-widget').getByText('subject').first().waitFor();
+  await page.keyboard.press('Enter');
+  await page.keyboard.press('Control+Enter');
+  await page.locator('.graphiql-response').getByText('UNAUTHENTICATED').first().waitFor();
+  await page
+    .getByRole('button', { name: /Documentation Explorer/ })
+    .first()
+    .click();
+  await page.getByText('Who the bearer token speaks for').or(page.getByText('Mutation')).first().waitFor();
+  await page.context().close();
+});
