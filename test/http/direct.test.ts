@@ -216,7 +216,7 @@ test('with pieces or without, data and errors are those of graphql-js', async ()
           const denied = new Set(rows.filter((_, n) => round % 2 === 1 && made[n]?.[2]));
           const contextValue: Asker = { denied, rows: round === 2 ? rows.toReversed() : rows };
           const expected = await execute({ schema, document, contextValue, variableValues: { ids: ['a'] } });
-          const asked = { ...contextValue } as unknown as RequestContext;
+          const asked = { ...contextValue, beginOperation: () => {} } as unknown as RequestContext;
           const answer = await direct.answer({ query, variables: { ids: ['a'] } }, () => asked);
           if (expected.errors) {
             expect(answer).toBeNull();
