@@ -73,7 +73,7 @@ test('the record is narrowed by action and user, and its address keeps what is l
   const page = await openConsole(stage, { applicationId: place.applicationId }, at('audit'));
   await page.getByRole('combobox', { name: 'Action' }).fill('mfa_exemption.gr');
   await page.getByRole('option', { name: 'mfa_exemption.granted' }).click();
-  await page.getByText('new phone is on its way').waitFor();
+  await page.getByText('new phone is on its way').first().waitFor();
   expect(await page.getByRole('row').count()).toBe(2);
   expect(page.url()).toContain('action=mfa_exemption.granted');
   await page.getByRole('textbox', { name: 'User id' }).fill('nobody');

@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
 import { expectNoComplaints, type Stage, startStage } from './stage.ts';
 
 let stage: Stage;
@@ -9,9 +9,11 @@ afterAll(() => stage.close());
 afterEach(expectNoComplaints);
 
 test('the IDE loads from this server alone, knows the schema, and carries an operation out', async () => {
-  const page = await stage.open();
+  const page = await stage.open({ mayComplain: /401/ });
   await page.goto(`${stage.server.url}/graphiql`);
   await page.getByRole('button', { name: /Execute query/ }).waitFor();
+  const height = await page.locator('.graphiql-container').evaluate((box) => box.clientHeight);
+  expect(height).toBe(800);
   const editor = page.locator('.graphiql-query-editor');
   await editor.click();
   await page.keyboard.press('Control+A');
