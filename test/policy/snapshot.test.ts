@@ -185,10 +185,12 @@ test('a server that gets no port follows no feed', async () => {
   await expect(startTestServer({ port, database: first.database })).rejects.toThrow('EADDRINUSE');
   await sleep(2 * policyFeedBeatMs);
   const after = await wire.database.pool.query<{ pid: number }>(
-    'select pid from pg_stat_activity where datname = current_database() and query = $1 order by pid',
+    'select pid from pg_stat_activity where datname = current_database() and query = $1',
     [policyFeedBeat],
   );
-  expect(after.rows).toEqual(rows.toSorted((a, b) => a.pid - b.pid));
+  // None that was not there; one of a server that another test stopped may be gone by now.
+  expect(rows).toEqual(expect.arrayContaining(after.rows));
+  expect(after.rows.length).toBeGreaterThan(0);
 });
 
 test('the metrics tell whether policies are remembered, and of how many tenants', async () => {
