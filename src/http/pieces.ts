@@ -1,6 +1,7 @@
 import { defaultFieldResolver, type GraphQLField, type GraphQLObjectType } from 'graphql';
 import type { ExecutionContext } from 'graphql/execution/execute.js';
 import type { FieldFacts } from '../shared/field-facts.ts';
+import { pieceCharsMax } from '../shared/limits.ts';
 import { isPromise } from '../shared/promise.ts';
 import { type PlannedField, type Shape, selectionOf } from './plan.ts';
 
@@ -153,7 +154,8 @@ class ListPieces {
       Object.isFrozen(item);
     if (!isWhole) return completed;
     const piece = new Piece(JSON.stringify(completed));
-    this.#pieces.keep(this.#selection, item as object, piece);
+    // The caller chooses how long it is: a name given to a field may be as long as a body.
+    if (piece.json.length <= pieceCharsMax) this.#pieces.keep(this.#selection, item as object, piece);
     this.#execution.hasPieces = true;
     return piece;
   }

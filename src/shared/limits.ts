@@ -49,6 +49,8 @@ export const plansMax = 100;
 export const planFieldsMax = 1_000;
 /** Objects of lists whose text is kept, half of them at least: each takes about 400 bytes. */
 export const piecesMax = 20_000;
+/** Characters of a text that is kept: aliases of one field after another could make it as long as a body. */
+export const pieceCharsMax = 1_000;
 /** A preview looks at every user whom the change concerns: a request may ask for four. */
 export const previewCost = 6_000;
 

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import fc from 'fast-check';
 import { buildSchema, execute, type GraphQLSchema, isObjectType, parse } from 'graphql';
 import type { RequestContext } from '../../src/caller/context.ts';
@@ -245,4 +245,22 @@ test('no more objects are kept as text than may be, and those used last are', ()
   const kept = rows.toReversed().filter((row) => pieces.get(selection, row) !== undefined);
   expect(kept.length).toBeLessThanOrEqual(21);
   expect(kept).toContain(rows.at(-1));
+});
+
+test('a text that a caller made long is not kept', async () => {
+  const schema = guardedSchema();
+  const executor = createExecutor(schema);
+  const direct = createDirect({ schema, executor, metrics: { operation: () => {} } });
+  const keep = jest.spyOn(Pieces.prototype, 'keep');
+  const keptFor = async (alias: string): Promise<number> => {
+    keep.mockClear();
+    const query = `{ rows { ${alias}: id } }`;
+    direct.learn(query, parse(query));
+    const asker = { denied: new Set(), rows: [Object.freeze({ id: 'one' })], beginOperation: () => {} };
+    for (let n = 0; n < 3; n += 1) await direct.answer({ query }, () => asker as unknown as RequestContext);
+    return keep.mock.calls.length;
+  };
+  expect(await keptFor('short')).toBeGreaterThan(0);
+  expect(await keptFor('x'.repeat(2_000))).toBe(0);
+  keep.mockRestore();
 });
