@@ -16,7 +16,7 @@ import { Replicas } from './db/replicas.ts';
 import { fillDemo } from './demo.ts';
 import { type DevelopmentKeys, developmentFolder, developmentKeys } from './development.ts';
 import type { Env } from './env.ts';
-import type { ConsoleSignIn } from './http/console-sign-in.ts';
+import { type ConsoleSignIn, isLoopbackName } from './http/console-sign-in.ts';
 import { startJanitor } from './janitor.ts';
 import { createServer } from './server.ts';
 import { createService, type ServiceSettings } from './service.ts';
@@ -160,7 +160,11 @@ export async function start(env: Env, signal: AbortSignal): Promise<Running> {
 /** The roles that are printed are what there is to choose from, unless a real issuer is configured. */
 function consoleSignIn(env: Env, development: DevelopmentIssuer | null): ConsoleSignIn {
   if (env.oidc && env.jwt) return { kind: 'oidc', ...env.oidc, audience: env.jwt.audience };
-  if (development === null) return { kind: 'token' };
+  // An address that others reach is that of a proxy, perhaps of one that does not say for whom it asks.
+  const isOwnMachines = [env.host, env.publicUrl && new URL(env.publicUrl).hostname].every(
+    (name) => name === undefined || isLoopbackName(name),
+  );
+  if (development === null || !isOwnMachines) return { kind: 'token' };
   const roles = developmentRoles(demoPlaces);
   return {
     kind: 'development',

@@ -53,7 +53,7 @@ function isOfThisMachine({ socket, headers }: FastifyRequest): boolean {
   const hostname = URL.parse(`http://${headers.host}`)?.hostname ?? '';
   return (
     isLoopback(socket.remoteAddress ?? '') &&
-    (hostname === 'localhost' || isLoopback(hostname.replace(/^\[|\]$/g, ''))) &&
+    isLoopbackName(hostname) &&
     ['forwarded', 'via', 'x-forwarded-for', 'x-forwarded-host'].every((name) => headers[name] === undefined)
   );
 }
@@ -63,6 +63,10 @@ function isFromThisMachinesPage(request: FastifyRequest): boolean {
   const { origin, host, 'sec-fetch-site': site } = request.headers;
   return isOfThisMachine(request) && origin === `http://${host}` && (site ?? 'same-origin') === 'same-origin';
 }
+
+/** @param name of a host as it stands in an address, IPv6 in brackets or not */
+export const isLoopbackName = (name: string): boolean =>
+  name === 'localhost' || isLoopback(name.replace(/^\[|\]$/g, ''));
 
 const isLoopback = (address: string): boolean =>
   address === '::1' || /^(::ffff:)?127(\.\d{1,3}){3}$/.test(address);

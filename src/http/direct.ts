@@ -125,8 +125,9 @@ export function createDirect({
           context.executed = { result, beganAt };
           return null;
         }
+        const data = execution.hasPieces ? textOf(result.data) : JSON.stringify(result.data);
         metrics.operation(known.name, 200, (performance.now() - beganAt) / 1000);
-        return `{"data":${execution.hasPieces ? textOf(result.data) : JSON.stringify(result.data)}}\n`;
+        return `{"data":${data}}\n`;
       };
       const result = executor.run(known.document, execution);
       return isPromise(result) ? result.then(written) : written(result);

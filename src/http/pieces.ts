@@ -103,6 +103,8 @@ function selectionFrom(execution: Execution, fields: readonly PlannedField[]): S
     if (!isDerived || definition.args.length > 0 || shape.kind !== 'object' || shape.type.isTypeOf)
       return null;
     if (!selectionOf(execution, field, shape.type).every(isOwnLeaf)) return null;
+    // Where it may be null, a denial that nobody is told of (its parent is null already) would look whole.
+    if (guard && !shape.isNonNull) return null;
     if (guard) guards.push(guard);
   }
   return { guards };
@@ -150,12 +152,11 @@ class ListPieces {
     const isWhole =
       completed !== null &&
       !isPromise(completed) &&
-      this.#execution.collectedErrors.errors.length === this.#errors &&
-      Object.isFrozen(item);
-    if (!isWhole) return completed;
+      this.#execution.collectedErrors.errors.length === this.#errors;
+    if (!isWhole || item === null || typeof item !== 'object' || !Object.isFrozen(item)) return completed;
     const piece = new Piece(JSON.stringify(completed));
     // The caller chooses how long it is: a name given to a field may be as long as a body.
-    if (piece.json.length <= pieceCharsMax) this.#pieces.keep(this.#selection, item as object, piece);
+    if (piece.json.length <= pieceCharsMax) this.#pieces.keep(this.#selection, item, piece);
     this.#execution.hasPieces = true;
     return piece;
   }

@@ -39,6 +39,7 @@ describe('with the issuer', () => {
       redirect_uri: `${stage.server.url}/`,
     });
     expect(await page.evaluate('JSON.stringify(localStorage)')).not.toContain(issuer.accessToken);
+    await page.evaluate("sessionStorage.setItem('cufflink.draft.application.harbor', '{}')");
     await page.getByRole('button', { name: 'Sign out' }).click();
     await page.getByRole('button', { name: 'Sign in' }).waitFor();
     expect(await page.evaluate('sessionStorage.length')).toBe(0);
@@ -61,12 +62,18 @@ describe('with the issuer', () => {
     const good = { applicationId: place.applicationId, sub: 'ann' };
     issuer.accessToken = await stage.server.token(good);
     issuer.refreshToken = 'renew-me';
-    const page = await stage.open({ otherOrigins: [issuer.url], mayComplain: /401/ });
+    const page = await stage.open({ otherOrigins: [issuer.url], mayComplain: /401|ERR_FAILED/ });
     await page.goto(stage.server.url);
     await page.getByRole('button', { name: 'Sign in' }).click();
     await page.getByRole('heading', { level: 1, name: 'Harbor CRM' }).waitFor();
     issuer.refreshedToken = await stage.server.token({ ...good, claims: { renewed: true } });
     let refusals = 0;
+    // A moment without the issuer ends no session: what was asked is asked again by itself.
+    let lost = 0;
+    await page.route(`${issuer.url}/**`, (route) => {
+      lost += 1;
+      return lost === 1 ? route.abort() : route.fallback();
+    });
     await page.route('**/graphql', async (route) => {
       const bearer = route.request().headers()['authorization'];
       if (bearer === `Bearer ${issuer.refreshedToken}`) return route.fallback();
@@ -81,6 +88,7 @@ describe('with the issuer', () => {
     await page.getByRole('link', { name: 'Audit' }).click();
     await page.getByRole('cell', { name: 'tenant.updated' }).first().waitFor();
     expect(refusals).toBeGreaterThan(0);
+    expect(lost).toBeGreaterThan(1);
     await page.context().close();
   });
 });

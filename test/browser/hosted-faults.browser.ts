@@ -61,6 +61,16 @@ describe('the token', () => {
     await page.context().close();
   });
 
+  test('is left to nobody who has the tab next, when the user cancels', async () => {
+    const page = await stage.open();
+    const { redirectUrl } = await challenge(page);
+    await page.getByRole('link', { name: /Cancel/ }).click();
+    await page.waitForURL(redirectUrl);
+    await page.goto(`${stage.server.url}/mfa/challenge`);
+    await page.getByText('opened by a sign-in').waitFor();
+    await page.context().close();
+  });
+
   test('that is expired, finished, ended or none is explained, with what to do', async () => {
     const page = await stage.open();
     const finished = await challenge(page);

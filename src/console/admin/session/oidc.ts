@@ -92,6 +92,9 @@ export async function refresh(settings: Oidc, refreshToken: string): Promise<Ses
   return sessionOf(await oauth.processRefreshTokenResponse(server, client, answer), refreshToken);
 }
 
+/** Whether the issuer said no. Anything else may go well later. */
+export const isRefusal = (error: unknown): boolean => error instanceof oauth.ResponseBodyError;
+
 const clientOf = ({ clientId }: Oidc): oauth.Client => ({ client_id: clientId });
 
 /** Where the console stands: the page itself, without what is behind ? and #. */

@@ -1,3 +1,4 @@
+import { CallError } from '../../../client/client.ts';
 import { fetchSettings } from './settings.ts';
 import { currentToken, sessionState, signIn } from './token-store.ts';
 
@@ -6,6 +7,7 @@ let running: Promise<boolean> | null = null;
 /**
  * Gets a new token in the place of one that was refused, where the issuer gave the means to.
  * @returns whether there is another one now
+ * @throws CallError where the issuer was not reached: the session goes on, and it is tried again
  */
 export function renew(refused: string | null): Promise<boolean> {
   if (currentToken() !== refused) return Promise.resolve(currentToken() !== null);
@@ -21,11 +23,14 @@ async function renewed(): Promise<boolean> {
   try {
     const settings = await fetchSettings();
     if (settings.kind !== 'oidc') return false;
-    const { refresh } = await import('./oidc.ts');
-    signIn(await refresh(settings, state.session.refreshToken));
-    return true;
-  } catch {
-    // Refused, or not to be had: somebody signs in again.
-    return false;
+    const { isRefusal, refresh } = await import('./oidc.ts');
+    const session = await refresh(settings, state.session.refreshToken).catch((error: unknown) => {
+      if (isRefusal(error)) return null;
+      throw error;
+    });
+    if (session !== null) signIn(session);
+    return session !== null;
+  } catch (cause) {
+    throw new CallError('NETWORK', 'The sign-in could not be renewed now.', { cause });
   }
 }

@@ -33,8 +33,9 @@ export function signIn(session: Session): void {
   become({ status: 'signedIn', session });
 }
 
+/** Takes drafts and whatever else was kept in this tab along: the next one in it may be somebody else. */
 export function signOut(): void {
-  sessionStorage.removeItem(key);
+  sessionStorage.clear();
   become({ status: 'signedOut' });
 }
 

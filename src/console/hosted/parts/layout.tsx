@@ -1,8 +1,8 @@
-import { type ReactNode, useEffect, useState } from 'react';
+import { type MouseEvent, type ReactNode, useEffect, useState } from 'react';
 import { isolated } from '../../shared/i18n.ts';
 import { onThisClock, type Step, serverNow } from '../api.ts';
 import { choose, languageNames, useTexts } from '../texts/texts.ts';
-import { originOf } from './redirect.ts';
+import { leaveFor, originOf } from './redirect.ts';
 
 /** Around every screen: who asks, for whom, until when, and in which language. */
 export function Layout({
@@ -44,7 +44,7 @@ export function Layout({
         {step && !isDone && <Deadline expiresAt={step.expiresAt} />}
         {step && !isDone && step.redirectUrl && (
           <p>
-            <a href={step.redirectUrl} rel="noreferrer">
+            <a href={step.redirectUrl} rel="noreferrer" onClick={leave}>
               {t('cancel', { place: isolated(originOf(step.redirectUrl)) })}
             </a>
           </p>
@@ -88,4 +88,10 @@ function Deadline({ expiresAt }: { expiresAt: string }) {
       </p>
     </>
   );
+}
+
+/** A link alone would leave the token of the step to whoever has the tab next. */
+function leave(event: MouseEvent<HTMLAnchorElement>): void {
+  event.preventDefault();
+  leaveFor(event.currentTarget.href);
 }

@@ -4,6 +4,7 @@ import { leaveFor, originOf } from '../parts/redirect.ts';
 import { Screen } from '../parts/screen.tsx';
 import { useOpenStep } from '../step-context.ts';
 import { useTexts } from '../texts/texts.ts';
+import { forgetToken } from '../token.ts';
 
 /**
  * The step is done; the sign-in service finishes it once the browser is back there.
@@ -16,7 +17,9 @@ export function Done({ onNewCode }: { onNewCode: (() => void) | null }) {
   const leaves = redirectUrl !== null && onNewCode === null;
   useEffect(() => {
     if (leaves) leaveFor(redirectUrl);
-  }, [leaves, redirectUrl]);
+    // Nobody takes the page away, so the step must not be left to whoever has the tab next.
+    else if (onNewCode === null) forgetToken();
+  }, [leaves, redirectUrl, onNewCode]);
 
   const isEnrollment = step.status === 'MFA_ENROLLMENT_REQUIRED';
   return (
