@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { assertionKeys, type P256PrivateJwk, type P256PublicJwk } from './shared/assertion-keys.ts';
+import { isLoopbackName } from './shared/loopback.ts';
 
 /*
  * process.env -> typed Env, once. Every problem is reported together and no value is ever printed.
@@ -278,8 +279,7 @@ function productionProblems(
 
 function isInsecure(value: string | undefined): boolean {
   const parsed = value === undefined ? null : URL.parse(value);
-  if (parsed === null || parsed.protocol === 'https:') return false;
-  return !['localhost', '[::1]'].includes(parsed.hostname) && !/^127\.\d+\.\d+\.\d+$/.test(parsed.hostname);
+  return parsed !== null && parsed.protocol !== 'https:' && !isLoopbackName(parsed.hostname);
 }
 
 /** Half an issuer is none: the development key must not stand in for the rest unnoticed. */

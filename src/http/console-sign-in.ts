@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { badInput } from '../shared/errors.ts';
+import { isLoopback, isLoopbackName } from '../shared/loopback.ts';
 
 /*
  * How people sign in to the console: with the issuer whose bearer tokens the server accepts (OpenID Connect), in
@@ -63,10 +64,3 @@ function isFromThisMachinesPage(request: FastifyRequest): boolean {
   const { origin, host, 'sec-fetch-site': site } = request.headers;
   return isOfThisMachine(request) && origin === `http://${host}` && (site ?? 'same-origin') === 'same-origin';
 }
-
-/** @param name of a host as it stands in an address, IPv6 in brackets or not */
-export const isLoopbackName = (name: string): boolean =>
-  name === 'localhost' || isLoopback(name.replace(/^\[|\]$/g, ''));
-
-const isLoopback = (address: string): boolean =>
-  address === '::1' || /^(::ffff:)?127(\.\d{1,3}){3}$/.test(address);

@@ -12,7 +12,8 @@ import { decide, decisionInputs, type StepPurpose } from './decision.ts';
 import { isOpen, type OpenStep, openStep } from './session.ts';
 import { assertMayRunSteps } from './signin.access.ts';
 import { isAllowedRedirect } from './signin.input.ts';
-import { MfaCompleted, type MfaTokenInfo } from './signin.type.ts';
+import { MfaCompleted } from './signin.type.ts';
+import type { MfaTokenInfo } from './token-info.type.ts';
 
 const completedAction = {
   ENROLLMENT: 'mfa_enrollment.completed',

@@ -16,13 +16,13 @@ import {
 import {
   EnrollRecoveryCodeAuthFactorResult,
   EnrollTotpAuthFactorResult,
-  MfaTokenInfo,
   StartMfaResult,
   VerifyMfaResult,
   VerifyRecoveryCodeAuthFactorChallengeResult,
   VerifyTotpAuthFactorChallengeResult,
 } from './signin.type.ts';
 import { startMfa } from './start.service.ts';
+import { MfaTokenInfo } from './token-info.type.ts';
 import { verifyRecoveryCode, verifyTotp } from './verify.service.ts';
 
 @Resolver()
