@@ -1,12 +1,17 @@
 // Loaded into the server's process before the server (node --expose-gc --import): answers what it holds when asked.
 import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { writeHeapSnapshot } from 'node:v8';
 
 const delay = monitorEventLoopDelay({ resolution: 10 });
 delay.enable();
 
 const mb = (bytes) => bytes / 2 ** 20;
 
-process.on('message', () => {
+process.on('message', ({ snapshot }) => {
+  if (snapshot) {
+    process.send({ written: writeHeapSnapshot(snapshot) });
+    return;
+  }
   // Twice: what the first run finalizes is gone after the second.
   globalThis.gc();
   globalThis.gc();

@@ -1,7 +1,8 @@
-// npm run test:soak -- --minutes 60 [--warm-up 10] [--rate N]: does it hold what it should let go of?
+// npm run test:soak -- --minutes 60 [--warm-up 10] [--rate N] [--snapshots FOLDER]: does it hold what it should let go of?
 import { fork, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { openGround, seedDatabase, tenantId } from '../bench/data.mjs';
@@ -14,7 +15,12 @@ import { isGrowth, slopeOf } from './slope.mjs';
  */
 
 const { values } = parseArgs({
-  options: { minutes: { type: 'string' }, 'warm-up': { type: 'string' }, rate: { type: 'string' } },
+  options: {
+    minutes: { type: 'string' },
+    'warm-up': { type: 'string' },
+    rate: { type: 'string' },
+    snapshots: { type: 'string' },
+  },
 });
 const minutes = Number(values.minutes ?? 60);
 const warmUpMinutes = Number(values['warm-up'] ?? Math.min(10, minutes / 4));
@@ -67,13 +73,19 @@ async function sampled(server, load, rate) {
     '| minute | heap MB | RSS MB | resources | files | loop p99 ms | p50 ms | p99 ms | max ms | requests | errors |',
   );
   console.log(`|${' ---: |'.repeat(11)}`);
+  let isWarm = false;
   for (let n = 0; hoursNow() * 60 < minutes; n += 1) {
+    if (!isWarm && hoursNow() * 60 >= warmUpMinutes) {
+      isWarm = true;
+      await server.snapshot('warm');
+    }
     const measured = await load({ perSecond: rate, seconds: sampleSeconds });
     const sample = { hours: hoursNow(), ...(await server.sample()), ...measured };
     samples.push(sample);
     if (measured.sample) console.error(measured.sample);
     if (n % Math.ceil(minutes / 30 / (sampleSeconds / 60)) === 0) console.log(row(sample));
   }
+  await server.snapshot('end');
   return samples;
 }
 
@@ -130,9 +142,15 @@ async function startServer() {
   return {
     url,
     async sample() {
-      child.send('sample');
+      child.send({});
       const [held] = await once(child, 'message');
       return { ...held, files: (await readdir(`/proc/${child.pid}/fd`)).length };
+    },
+    /** To be compared in Chromium's DevTools, which says what came to be between the two. */
+    async snapshot(name) {
+      if (!values.snapshots) return;
+      child.send({ snapshot: join(values.snapshots, `${name}.heapsnapshot`) });
+      await once(child, 'message');
     },
   };
 }
