@@ -4,11 +4,12 @@ import {
   ApolloServerPluginInlineTraceDisabled,
   ApolloServerPluginUsageReportingDisabled,
 } from '@apollo/server/plugin/disabled';
-import { type GraphQLSchema, MaxIntrospectionDepthRule } from 'graphql';
+import { type DocumentNode, type GraphQLSchema, MaxIntrospectionDepthRule } from 'graphql';
+import { LRUCache } from 'lru-cache';
 import type { RequestContext } from '../caller/context.ts';
 import { assertMayReadSchema } from '../permissions.ts';
 import { type ErrorCode, errorStatus } from '../shared/errors.ts';
-import { retryAfterSeconds, tokensMax } from '../shared/limits.ts';
+import { plansMax, retryAfterSeconds, tokensMax } from '../shared/limits.ts';
 import type { Direct } from './direct.ts';
 import type { Executor } from './executor.ts';
 import { logError, maskError } from './format-error.ts';
@@ -45,6 +46,7 @@ export function createApollo({
     csrfPrevention: true,
     allowBatchedHttpRequests: false,
     persistedQueries: false,
+    documentStore: documentStore(),
     stopOnTerminationSignals: false,
     nodeEnv: 'production',
     parseOptions: { maxTokens: tokensMax },
@@ -60,6 +62,16 @@ export function createApollo({
       ...(watching ? [watching] : []),
     ],
   });
+}
+
+/** As many documents as plans. Apollo's own store holds 30 MB of their JSON, which is a multiple of it in memory. */
+function documentStore(): NonNullable<ApolloServerOptionsWithGateway<RequestContext>['documentStore']> {
+  const documents = new LRUCache<string, DocumentNode>({ max: plansMax });
+  return {
+    get: async (key) => documents.get(key),
+    set: async (key, document) => void documents.set(key, document),
+    delete: async (key) => documents.delete(key),
+  };
 }
 
 /** Apollo takes another executor than graphql-js' from a gateway only; this one has a single schema and calls nobody. */

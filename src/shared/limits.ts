@@ -43,7 +43,7 @@ export const fieldsMax = 2_000;
 export const repeatsMax = 100;
 /** One per field answered, multiplied by the size of the list it stands in. */
 export const costMax = 25_000;
-/** Operations whose plan is kept between requests, with their documents; clients send a few dozen. */
+/** Documents and plans of operations that are kept between requests; clients send a few dozen. */
 export const plansMax = 100;
 /** Fields of a plan that is kept: a typical one has 10 to 100, and each takes about 300 bytes. */
 export const planFieldsMax = 1_000;
