@@ -7,14 +7,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
-import { missingTimeouts } from '../../dist/src/db/pooled.js';
 
 /**
  * Debian's PgBouncer before a database, in transaction mode and otherwise as it comes: no startup parameter is
  * ignored. It logs in as a role of its own, a member of the one that servers work as.
  * @param {URL} database of the owner
  */
-export async function startPgBouncer(database, { limited = false } = {}) {
+export async function startPgBouncer(database) {
   const role = `cufflink_pooled_${randomBytes(4).toString('hex')}`;
   const password = randomBytes(16).toString('hex');
   const owner = new pg.Client({ connectionString: database.href });
@@ -48,7 +47,6 @@ max_client_conn = 1000
     try {
       await client.connect();
       await client.query('select 1');
-      if (limited) for (const statement of await missingTimeouts(client)) await owner.query(statement);
       break;
     } catch (error) {
       if (child.exitCode !== null || waited >= 5_000) throw error;
@@ -59,6 +57,7 @@ max_client_conn = 1000
   }
   return {
     url,
+    role,
     async stop() {
       child.kill('SIGINT');
       await once(child, 'exit');
