@@ -151,7 +151,8 @@ export class PolicySnapshot {
     this.#applications.clear();
     this.#tenants.clear();
     this.#heard = position;
-    this.#keptFrom = position;
+    // What this process committed itself is not forgotten for it.
+    this.#keptFrom = Math.max(this.#keptFrom, position);
     this.#awaited = null;
   }
 

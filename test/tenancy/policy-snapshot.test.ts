@@ -194,6 +194,14 @@ test('of an application that was read anew, the tenants need not be', () => {
   expect(model.snapshot.tenant('a1.t2')?.application.displayName).toBe('2');
 });
 
+test('what was read before a change that this process made is not kept after a gap either', () => {
+  const model = known();
+  model.snapshot.settle(5, { tenantIds: ['a1.t1'] });
+  model.snapshot.hear(3, {});
+  model.snapshot.keepTenants([model.row('a1.t1', 0)], 4);
+  expect(model.snapshot.tenant('a1.t1')).toBeNull();
+});
+
 test('a gap in the positions empties it', () => {
   const { snapshot } = known();
   snapshot.hear(2, {});
