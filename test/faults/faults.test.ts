@@ -236,7 +236,7 @@ test(
   'REL-3: SIGTERM under load: accepted requests finish, exit 0 within 10 s',
   async () => {
     const times = rounds(50, 1);
-    await judge(
+    const { tally } = await judge(
       stage.scenario('SIGTERM under load', times, async (check) => {
         const exits: number[] = [];
         for (let n = 0; n < times; n += 1) {
@@ -255,6 +255,7 @@ test(
         return exits;
       }),
     );
+    expect({ lost: tally.lost }).toEqual({ lost: 0 });
     expect(Math.max(...(scenarios.at(-1)?.recoveryMs ?? []))).toBeLessThan(10_000);
   },
   isLong ? 1_800_000 : 240_000,
