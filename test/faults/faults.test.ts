@@ -107,12 +107,14 @@ test(
     await judge(
       stage.scenario('kill -9 at named statements', times * points.length, async (check) => {
         const recovery: number[] = [];
-        for (const [, text] of points) {
+        for (const [what, text] of points) {
           for (let n = 0; n < times; n += 1) {
-            await new Promise<void>((resolve) => {
+            await new Promise<void>((resolve, reject) => {
+              const late = setTimeout(() => reject(new Error(`It never came about that ${what}.`)), 60_000);
               wire.watch((sent) => {
                 if (!sent.includes(text)) return false;
                 wire.watch(null);
+                clearTimeout(late);
                 // Every other time before the statement is sent, else while it is carried out.
                 if (n % 2 === 1) setTimeout(() => first().child.kill('SIGKILL'), between(0, 3));
                 else first().child.kill('SIGKILL');

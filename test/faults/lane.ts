@@ -169,7 +169,8 @@ export class Lane {
     const { recoveryCode } = guest;
     const mfaToken = await this.#start(guest.id);
     if (mfaToken === null || recoveryCode === null) return;
-    guest.recoveryCode = null;
+    // Makes room for the next enrollment: without, nobody would have a code left after a while.
+    this.#guests.splice(this.#guests.indexOf(guest), 1);
     const input = { mfaToken, recoveryCode };
     const { result } = await this.#caller.insist(null, FaultRedeemDocument, { input });
     if (result.__typename === 'FactorVerified') {
