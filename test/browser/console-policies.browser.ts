@@ -1,6 +1,10 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Page } from 'playwright-core';
-import { TenantPolicyDocument, UpdateApplicationMfaPolicyDocument } from '../generated/documents.ts';
+import {
+  TenantPolicyDocument,
+  UpdateApplicationDocument,
+  UpdateApplicationMfaPolicyDocument,
+} from '../generated/documents.ts';
 import type { StoredPopulation } from '../setup/population.ts';
 import {
   enrolled,
@@ -176,6 +180,30 @@ describe('a tenant', () => {
     expect(await page.getByRole('button', { name: 'Save changes' }).isDisabled()).toBe(true);
     await page.context().close();
   });
+});
+
+test('what tenants may override is changed with a look at whom it concerns, and not over another change', async () => {
+  const place = await threeTenants();
+  const admin = await stage.server.caller();
+  const page = await openConsole(stage, { applicationId: place.applicationId });
+  const choose = (rule: string) => page.getByRole('radio', { name: rule }).check();
+  await choose('Nothing');
+  await admin.call(UpdateApplicationDocument, {
+    input: { id: place.applicationId, overrideRule: 'STRICTER_ONLY' },
+  });
+  await page.getByRole('button', { name: 'Save', exact: true }).click();
+  const dialog = page.getByRole('dialog');
+  await dialog.getByText('1 tenant has an override on.').waitFor();
+  await dialog.getByText('Their own values will be ignored').waitFor();
+  await dialog.getByRole('button', { name: 'Save and apply' }).click();
+  await page.getByText('Another administrator has changed this to Only stricter').waitFor();
+  expect(await page.getByRole('radio', { name: 'Nothing' }).isChecked()).toBe(true);
+  await page.getByRole('button', { name: 'Save', exact: true }).click();
+  await dialog.getByRole('button', { name: 'Save and apply' }).click();
+  await page.getByText('What tenants may override is saved.').waitFor();
+  const { data } = await admin.call(UpdateApplicationDocument, { input: { id: place.applicationId } });
+  expect(data.updateApplication).toMatchObject({ application: { overrideRule: 'NONE' } });
+  await page.context().close();
 });
 
 test('nothing is switched for many before it is known, or said to be unknown, what that does to all of them', async () => {
