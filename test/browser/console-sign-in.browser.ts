@@ -134,6 +134,18 @@ describe('with a role or a token', () => {
   const navigation = (page: Awaited<ReturnType<typeof as>>) =>
     page.getByRole('navigation', { name: 'Pages' }).getByRole('link').allTextContents();
 
+  test.each([
+    { signIn: { kind: 'oidc', authority: 'https://idp.test' } },
+    { signIn: { kind: 'development', roles: [{ name: 'admin' }] } },
+    { signIn: null },
+  ])('an answer that is not the server’s is not taken for its settings: %j', async (json) => {
+    const page = await stage.open();
+    await page.route('**/console/settings.json', (route) => route.fulfill({ json }));
+    await page.goto(stage.server.url);
+    await page.getByText('is not understood by this page').waitFor();
+    await page.context().close();
+  });
+
   test('in development a role is chosen', async () => {
     const page = await stage.open();
     await page.goto(stage.server.url);
