@@ -19,6 +19,8 @@ export interface Env {
   claims: { application: string; tenant: string; scope: string };
   /** Where people sign in to the console; undefined: they bring a token. */
   oidc?: { authority: string; clientId: string; scope: string };
+  /** Origins beside the authority's own that the console asks there, such as that of its token endpoint. */
+  oidcConnectOrigins: string[];
   /** The first seals, all open. */
   encryptionKeys?: EncryptionKey[];
   /** Private P-256 JWK that signs assertions. */
@@ -75,9 +77,18 @@ const commaSeparated = <T extends z.ZodType<unknown, string>>(item: T) =>
     )
     .pipe(z.array(item));
 
-const origin = text.refine((value) => URL.parse(value)?.origin === value, {
+const isOrigin = (value: string): boolean => URL.parse(value)?.origin === value;
+const origin = text.refine(isOrigin, {
   error: 'must be origins such as https://app.example.com, without a path, separated by commas',
 });
+
+/** Part of a content security policy: nothing in it may end a directive. */
+const connectOrigin = text.refine(
+  (value) => isOrigin(value) && !isInsecure(value) && /^[\w:/.[\]-]+$/.test(value),
+  {
+    error: 'must be https origins (http only for loopback), without a path, separated by commas',
+  },
+);
 
 const encryptionKeys = commaSeparated(
   text.transform((value, check) => {
@@ -145,6 +156,7 @@ const shape = z.object({
   OIDC_CLIENT_ID: text.optional(),
   OIDC_AUTHORITY: url('http:', 'https:').optional(),
   OIDC_SCOPE: text.default('openid'),
+  OIDC_CONNECT_ORIGINS: commaSeparated(connectOrigin).default([]),
   ENCRYPTION_KEYS: encryptionKeys.optional(),
   ASSERTION_KEY: assertionKeys.optional(),
   PUBLIC_URL: url('http:', 'https:').optional(),
@@ -228,6 +240,7 @@ function toEnv(settings: Settings, production: boolean): Env {
       scope: settings.JWT_CLAIM_SCOPE,
     },
     oidc: oidcOf(settings),
+    oidcConnectOrigins: settings.OIDC_CONNECT_ORIGINS,
     encryptionKeys: settings.ENCRYPTION_KEYS,
     assertionKey: settings.ASSERTION_KEY?.signing,
     publishedAssertionKeys: settings.ASSERTION_KEY?.published ?? [],

@@ -127,6 +127,7 @@ export const permissionMap = ({ introspection }: PermissionOptions): PermissionM
     introspectMfaToken: allow,
     previewApplicationMfaPolicy: withScope('mfa-policy:read'),
     previewTenantMfaPolicy: withScope('mfa-policy:read'),
+    previewTenantMfaPolicyOverrides: withScope('mfa-policy:read'),
     webhookEndpoints: managesWebhooks,
     webhookDeliveries: managesWebhooks,
     explainMfa: when(assertMayExplain),

@@ -119,7 +119,7 @@ export async function start(env: Env, signal: AbortSignal): Promise<Running> {
       pages: {
         folder: builtFolder,
         graphiql: !env.production,
-        consoleOrigins: env.oidc ? [new URL(env.oidc.authority).origin] : [],
+        consoleOrigins: env.oidc ? [new URL(env.oidc.authority).origin, ...env.oidcConnectOrigins] : [],
       },
       consoleSignIn: consoleSignIn(env, development),
     });

@@ -46,6 +46,7 @@ describe('in development', () => {
       jwt: undefined,
       claims: { application: 'application_id', tenant: 'tenant_id', scope: 'scope' },
       oidc: undefined,
+      oidcConnectOrigins: [],
       encryptionKeys: undefined,
       assertionKey: undefined,
       publishedAssertionKeys: [],
@@ -316,5 +317,21 @@ describe('signing in to the console', () => {
     expect(named({ OIDC_CLIENT_ID: 'console' })).toEqual(['JWT_ISSUER']);
     expect(named({ ...oidc, JWT_ISSUER: 'urn:issuer' })).toEqual(['OIDC_AUTHORITY']);
     expect(named({ ...oidc, OIDC_AUTHORITY: 'http://login.test' })).toEqual(['OIDC_AUTHORITY']);
+  });
+
+  test('may call other origins of the issuer, which are safe to put into a content security policy', () => {
+    const origins = (value: string) => ({ ...oidc, OIDC_CONNECT_ORIGINS: value });
+    expect(
+      readEnv(origins('https://token.idp.test, https://[2001:db8::1]:8443,http://127.0.0.1:9000'))
+        .oidcConnectOrigins,
+    ).toEqual(['https://token.idp.test', 'https://[2001:db8::1]:8443', 'http://127.0.0.1:9000']);
+    for (const value of [
+      'https://token.idp.test/path',
+      'http://token.idp.test',
+      'wss://token.idp.test',
+      '*',
+      "https://a;script-src'self'",
+    ])
+      expect(named(origins(value))).toEqual(['OIDC_CONNECT_ORIGINS']);
   });
 });

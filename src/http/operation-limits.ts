@@ -25,16 +25,21 @@ import * as limits from '../shared/limits.ts';
  * variables, so the two walks are ours. What @skip and @include switch off counts like the rest.
  */
 
-/** Lists that may be longer than others: "Mutation.field:path". */
+/** Lists that may be longer than others: "Type.field:path". */
 const longerLists: ReadonlyMap<string, number> = new Map([
   ['Mutation.setTenantMfaPolicyOverrides:input.tenantIds', limits.bulkTenantsMax],
+  ['Query.previewTenantMfaPolicyOverrides:tenantIds', limits.bulkTenantsMax],
 ]);
 
 /** Fields that read far more than they answer, with what each costs. */
 const dearFields: ReadonlyMap<string, number> = new Map([
   ['Query.previewApplicationMfaPolicy', limits.previewCost],
   ['Query.previewTenantMfaPolicy', limits.previewCost],
+  ['Query.previewTenantMfaPolicyOverrides', limits.previewCost],
 ]);
+
+/** Fields that answer one object, however long a list they are given. */
+const sums: ReadonlySet<string> = new Set(['Query.previewTenantMfaPolicyOverrides']);
 
 type Fragments = ReadonlyMap<string, FragmentDefinitionNode>;
 
@@ -208,6 +213,7 @@ function sizeOf(place: string, args: Record<string, unknown>): number {
     1,
     ...Object.entries(args).map(([name, value]) => longestList(`${place}:${name}`, name, value)),
   );
+  if (sums.has(place)) return 1;
   const { first } = args;
   if (typeof first !== 'number') return longest;
   if (first < 1 || first > limits.pageSizeMax) throw badInput(`first must be 1 to ${limits.pageSizeMax}.`);

@@ -7,7 +7,7 @@ import { lockTenants } from '../tenancy/locks.ts';
 import { changeOfTenants, publish } from '../tenancy/policy-change.ts';
 import type { StoredOverride, StoredPolicy } from '../tenancy/policy-columns.ts';
 import type { TenantRow } from '../tenancy/rows.ts';
-import { bulkWrite, type PolicyChange, type SetTenantMfaPolicyOverridesInput } from './policy.input.ts';
+import { type BulkWrite, bulkWrite, type SetTenantMfaPolicyOverridesInput } from './policy.input.ts';
 import { nextOverride, overrideEvents } from './policy.service.ts';
 import { TenantsPayload } from './policy.type.ts';
 
@@ -31,15 +31,8 @@ export async function setTenantMfaPolicyOverrides(
   if (write instanceof InvalidInput) return write;
   return transaction(context, async (em) => {
     const tenants = await lockTenants(em, caller, write.tenantIds);
-    if (tenants.length < write.tenantIds.length) return new NotFound('tenant');
-    if (new Set(tenants.map(({ applicationId }) => applicationId)).size > 1) {
-      return new InvalidInput(
-        'tenantIds',
-        'tenantIds must be tenants of one application; make one call for each.',
-      );
-    }
-    const next = nextOverrides(tenants, input.enabled, write.policy ?? null, context.clock.now());
-    if (next instanceof InvalidPolicy) return next;
+    const next = nextOverrides(tenants, write, input.enabled, context.clock.now());
+    if (!Array.isArray(next)) return next;
     await save(context, em, next.filter(isChange));
     const found = new Map(next.map(({ tenant, after }) => [tenant.id, { ...tenant, override: after }]));
     const named = write.tenantIds.flatMap((id) => found.get(id) ?? []);
@@ -47,16 +40,26 @@ export async function setTenantMfaPolicyOverrides(
   });
 }
 
-/** @returns the override of each tenant, or what stands in the way of the first one that refuses */
-function nextOverrides(
+/**
+ * @param tenants those of the named ones that there are, in the order of their ids
+ * @returns the override of each tenant, or what stands in the way: of all, or of the first one that refuses
+ */
+export function nextOverrides(
   tenants: readonly TenantRow[],
+  { tenantIds, policy }: BulkWrite,
   enabled: boolean,
-  change: PolicyChange | null,
   now: Date,
-): { tenant: TenantRow; after: StoredOverride }[] | InvalidPolicy {
+): { tenant: TenantRow; after: StoredOverride }[] | InvalidInput | InvalidPolicy | NotFound {
+  if (tenants.length < tenantIds.length) return new NotFound('tenant');
+  if (new Set(tenants.map(({ applicationId }) => applicationId)).size > 1) {
+    return new InvalidInput(
+      'tenantIds',
+      'tenantIds must be tenants of one application; make one call for each.',
+    );
+  }
   const next = [];
   for (const tenant of tenants) {
-    const after = nextOverride(tenant, enabled, change, now);
+    const after = nextOverride(tenant, enabled, policy ?? null, now);
     if (after instanceof InvalidPolicy) {
       return new InvalidPolicy(after.field, `${after.message} (Tenant ${tenant.id}; nothing was written.)`);
     }

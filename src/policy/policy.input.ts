@@ -127,6 +127,8 @@ export const bulkWrite = z.object({
   policy: settings.nullish(),
 });
 
+export type BulkWrite = z.infer<typeof bulkWrite>;
+
 export type PolicyChange = z.infer<typeof settings>;
 
 /** The policy that would result from a change. */

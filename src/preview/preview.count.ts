@@ -55,6 +55,27 @@ export function countInTenant(
   return onlyRow(context, usersSql(tenants, context.clock.now()));
 }
 
+/** What changes of many tenants' effective policies would do to their users, together. */
+export function countInTenants(
+  context: RequestContext,
+  changes: readonly { tenantId: string; before: EffectivePolicyValues; after: EffectivePolicyValues }[],
+): Promise<UserCounts> {
+  const policies = (which: 'before' | 'after') => {
+    const rows = changes.map(({ tenantId, [which]: policy }) => ({
+      tenant_id: tenantId,
+      totp_enabled: policy.totpEnabled,
+      enrollment: policy.enrollment,
+      grace_period_days: policy.gracePeriodDays,
+    }));
+    return sql`jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as ${sql.ref(which)}(
+      tenant_id text collate "C", totp_enabled boolean, enrollment text, grace_period_days int)`;
+  };
+  const tenants = sql`tenants t
+    join ${policies('before')} on before.tenant_id = t.id join ${policies('after')} on after.tenant_id = t.id
+    where ${callerOf(context).tenantsInBoundary('t')}`;
+  return onlyRow(context, usersSql(tenants, context.clock.now()));
+}
+
 /**
  * Counts users by what becomes of them. Who is enrolled is challenged for as long as TOTP is on, so
  * their factors are all there is to count; of the others, some are let in, and some have to enroll.

@@ -39,4 +39,23 @@ export class PreviewResolver {
   ) {
     return preview.previewTenantMfaPolicy(context, tenantId, { policy, enabled });
   }
+
+  @Query(() => PolicyChangePreviewResult, {
+    description: 'What setTenantMfaPolicyOverrides would do with the same values, to all of them together.',
+  })
+  previewTenantMfaPolicyOverrides(
+    @Ctx() context: RequestContext,
+    @Arg('tenantIds', () => [ID], {
+      description: '1 to 1,000 tenants of one application. One that is named twice counts once.',
+    })
+    tenantIds: string[],
+    @Arg('enabled', () => Boolean, { description: 'On or off, for all of them.' }) enabled: boolean,
+    @Arg('policy', () => MfaPolicyInput, {
+      nullable: true,
+      description: "Settings that would change in the same step, in each tenant's own values.",
+    })
+    policy?: MfaPolicyInput | null,
+  ) {
+    return preview.previewTenantMfaPolicyOverrides(context, { tenantIds, enabled, policy });
+  }
 }

@@ -1,12 +1,13 @@
 import { callerOf, type RequestContext } from '../caller/context.ts';
+import { nextOverrides } from '../policy/bulk-toggle.service.ts';
 import { contradictionIn, type EffectivePolicyValues, effectivePolicy } from '../policy/effective-policy.ts';
-import { type MfaPolicyInput, policyWrite, withChange } from '../policy/policy.input.ts';
+import { bulkWrite, type MfaPolicyInput, policyWrite, withChange } from '../policy/policy.input.ts';
 import { nextOverride } from '../policy/policy.service.ts';
 import { InvalidInput, InvalidPolicy, NotFound, parseInput } from '../shared/user-error.type.ts';
 import type { PolicyValues } from '../tenancy/policy-columns.ts';
 import type { ApplicationRow } from '../tenancy/rows.ts';
 import { storedApplications, storedTenants } from '../tenancy/tenancy.loader.ts';
-import { countInApplication, countInTenant } from './preview.count.ts';
+import { countInApplication, countInTenant, countInTenants } from './preview.count.ts';
 import { PolicyChangePreview } from './preview.type.ts';
 
 type Refusal = InvalidInput | InvalidPolicy | NotFound;
@@ -58,6 +59,29 @@ export async function previewTenantMfaPolicy(
     before: { tenant, ...before },
     after: { tenant, ...after },
   });
+}
+
+/** The number of statements is the same for one tenant and for a thousand. */
+export async function previewTenantMfaPolicyOverrides(
+  context: RequestContext,
+  input: { tenantIds: readonly string[]; enabled: boolean; policy?: MfaPolicyInput | null | undefined },
+): Promise<PolicyChangePreview | Refusal> {
+  callerOf(context).assertMay('mfa-policy:read');
+  const write = parseInput(bulkWrite, input);
+  if (write instanceof InvalidInput) return write;
+  const tenants = await storedTenants(context, write.tenantIds);
+  tenants.sort((one, other) => (one.id < other.id ? -1 : 1));
+  const next = nextOverrides(tenants, write, input.enabled, context.clock.now());
+  if (!Array.isArray(next)) return next;
+  const changes = next
+    .map(({ tenant, after: override }) => ({
+      tenantId: tenant.id,
+      before: effectivePolicy(tenant),
+      after: effectivePolicy({ application: tenant.application, override }),
+    }))
+    .filter(({ before, after }) => differ(before, after));
+  const users = await countInTenants(context, changes);
+  return new PolicyChangePreview({ ...users, tenantsAffected: changes.length, tenantsShielded: 0 });
 }
 
 /** What applies to a tenant of the application that has no override. */

@@ -16,7 +16,7 @@ export class PolicyChangePreview {
 
   @Field(() => Int, {
     description:
-      'Tenants of the application whose override shields them from it: their effective policy stays, and would change without the override. 0 in the preview of a tenant.',
+      'Tenants of the application whose override shields them from it: their effective policy stays, and would change without the override. 0 in the preview of tenants.',
   })
   tenantsShielded: number;
 
@@ -31,13 +31,13 @@ export class PolicyChangePreview {
 
   @Field(() => EffectivePolicy, {
     nullable: true,
-    description: 'What applies to the tenant now; null in the preview of an application.',
+    description: 'What applies to the tenant now; null in the preview of an application or of many tenants.',
   })
   before: EffectivePolicy | null;
 
   @Field(() => EffectivePolicy, {
     nullable: true,
-    description: 'What would apply to the tenant; null in the preview of an application.',
+    description: 'What would apply to the tenant; null in the preview of an application or of many tenants.',
   })
   after: EffectivePolicy | null;
 

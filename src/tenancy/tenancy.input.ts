@@ -31,6 +31,13 @@ export class UpdateApplicationInput {
 
   @Field(() => OverrideRule, { nullable: true, description: 'What tenants may do with their override.' })
   overrideRule?: OverrideRule | null;
+
+  @Field(() => OverrideRule, {
+    nullable: true,
+    description:
+      'The override rule you read. When it is another one by now, nothing is written and the answer is InvalidInput that names this field.',
+  })
+  expectedOverrideRule?: OverrideRule | null;
 }
 
 @InputType({ description: 'Which application to delete.' })

@@ -67,6 +67,12 @@ export function updateApplication(
     if (before === null) return new NotFound('application');
     const valid = parseInput(renaming, input);
     if (valid instanceof InvalidInput) return valid;
+    if (input.expectedOverrideRule != null && input.expectedOverrideRule !== before.overrideRule) {
+      return new InvalidInput(
+        'expectedOverrideRule',
+        `expectedOverrideRule is stale: the rule is ${before.overrideRule} by now. Read it again.`,
+      );
+    }
     const displayName = valid.displayName ?? before.displayName;
     const overrideRule = input.overrideRule ?? before.overrideRule;
     const after = { ...before, displayName, nameKey: nameKey(displayName), overrideRule };

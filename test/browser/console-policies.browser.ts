@@ -1,6 +1,10 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Page } from 'playwright-core';
-import { TenantPolicyDocument, UpdateApplicationMfaPolicyDocument } from '../generated/documents.ts';
+import {
+  TenantPolicyDocument,
+  UpdateApplicationDocument,
+  UpdateApplicationMfaPolicyDocument,
+} from '../generated/documents.ts';
 import type { StoredPopulation } from '../setup/population.ts';
 import {
   enrolled,
@@ -176,6 +180,85 @@ describe('a tenant', () => {
     expect(await page.getByRole('button', { name: 'Save changes' }).isDisabled()).toBe(true);
     await page.context().close();
   });
+});
+
+test('what tenants may override is changed with a look at whom it concerns, and not over another change', async () => {
+  const place = await threeTenants();
+  const admin = await stage.server.caller();
+  const page = await openConsole(stage, { applicationId: place.applicationId });
+  const choose = (rule: string) => page.getByRole('radio', { name: rule }).check();
+  await choose('Nothing');
+  await admin.call(UpdateApplicationDocument, {
+    input: { id: place.applicationId, overrideRule: 'STRICTER_ONLY' },
+  });
+  await page.getByRole('button', { name: 'Save', exact: true }).click();
+  const dialog = page.getByRole('dialog');
+  await dialog.getByText('1 tenant has an override on.').waitFor();
+  await dialog.getByText('Their own values will be ignored').waitFor();
+  await dialog.getByRole('button', { name: 'Save and apply' }).click();
+  await page.getByText('Another administrator has changed this to Only stricter').waitFor();
+  expect(await page.getByRole('radio', { name: 'Nothing' }).isChecked()).toBe(true);
+  await page.getByRole('button', { name: 'Save', exact: true }).click();
+  await dialog.getByRole('button', { name: 'Save and apply' }).click();
+  await page.getByText('What tenants may override is saved.').waitFor();
+  const { data } = await admin.call(UpdateApplicationDocument, { input: { id: place.applicationId } });
+  expect(data.updateApplication).toMatchObject({ application: { overrideRule: 'NONE' } });
+  await page.context().close();
+});
+
+test('nothing is switched for many before it is known, or said to be unknown, what that does to all of them', async () => {
+  const place = await storeTenants(
+    stage,
+    'Harbor CRM',
+    Array.from({ length: 30 }, (_, n) => ({
+      name: `Tenant ${n}`,
+      enabled: true,
+      values: policy({ totpEnabled: false, recoveryCodesEnabled: false }),
+      users: [enrolled('ann')],
+    })),
+    { policy: policy({ totpEnabled: false, recoveryCodesEnabled: false, enrollment: 'OPTIONAL' }) },
+  );
+  const admin = await stage.server.caller();
+  await admin.call(UpdateApplicationMfaPolicyDocument, {
+    input: { applicationId: place.applicationId, policy: { totpEnabled: true, enrollment: 'REQUIRED' } },
+  });
+  for (const tenantId of place.tenantIds)
+    await stage.server.database.pool.query(
+      "insert into users (tenant_id, id, created_at) values ($1, 'bob', now())",
+      [tenantId],
+    );
+  const page = await openConsole(stage, { applicationId: place.applicationId }, '', { mayComplain: /503/ });
+  const [held, release] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  let isGone = false;
+  await page.route('**/graphql', async (route) => {
+    if (!route.request().postData()?.includes('query ConsolePreviewOverrides')) return route.fallback();
+    if (isGone) return route.fulfill({ status: 503, json: {} });
+    held.resolve();
+    await release.promise;
+    return route.fallback();
+  });
+  await page.getByRole('checkbox', { name: /^Select all/ }).check();
+  await page.getByRole('button', { name: 'Next' }).click();
+  await page.getByRole('checkbox', { name: /^Select all/ }).check();
+  await page.getByText('30 tenants selected').waitFor();
+  await page.getByRole('button', { name: 'Switch overrides off' }).click();
+  const dialog = page.getByRole('dialog');
+  const confirm = dialog.getByRole('button', { name: 'Switch off' });
+  await confirm.waitFor();
+  expect(await confirm.isDisabled()).toBe(true);
+  await held.promise;
+  release.resolve();
+  await dialog.getByText('30 tenants affected').waitFor();
+  await dialog.getByText('30 users must enroll at the next sign-in').waitFor();
+  expect(await confirm.isEnabled()).toBe(true);
+  await dialog.getByRole('button', { name: 'Go back' }).click();
+  isGone = true;
+  await page.getByRole('button', { name: 'Switch overrides off' }).click();
+  await dialog.getByText('can’t be told now').waitFor();
+  await dialog.getByRole('button', { name: 'Switch off without knowing' }).click();
+  await page.getByText('The override of 30 tenants is off.').waitFor();
+  expect((await tenantNow(place, 29)).mfaPolicyOverride.enabled).toBe(false);
+  await page.context().close();
 });
 
 test('the overrides of many tenants are switched together', async () => {

@@ -11,11 +11,12 @@ describe('with the issuer', () => {
   let issuer: OidcIssuer;
   let stage: Stage;
   let place: StoredPopulation;
+  const origins = () => [issuer.url, issuer.tokenOrigin];
   beforeAll(async () => {
     issuer = await startOidcIssuer();
     stage = await startConsoleStage(
       { kind: 'oidc', authority: issuer.url, clientId: 'console', scope: 'openid', audience: 'cufflink' },
-      { origins: [issuer.url] },
+      { origins: origins() },
     );
     place = await storeTenants(stage, 'Harbor CRM', [{ name: 'Alder' }]);
   });
@@ -27,7 +28,7 @@ describe('with the issuer', () => {
 
   test('people sign in by code and PKCE, come back to where they were, and the code is in no address', async () => {
     issuer.accessToken = await stage.server.token({ applicationId: place.applicationId, sub: 'ann' });
-    const page = await stage.open({ otherOrigins: [issuer.url] });
+    const page = await stage.open({ otherOrigins: origins() });
     await page.goto(`${stage.server.url}/#/${place.applicationId}/audit`);
     await page.getByRole('button', { name: 'Sign in' }).click();
     await page.getByRole('heading', { level: 1, name: 'Audit' }).waitFor();
@@ -46,9 +47,23 @@ describe('with the issuer', () => {
     await page.context().close();
   });
 
+  test('a token endpoint at an origin that nobody named is not called, and the sign-in says so', async () => {
+    issuer.accessToken = await stage.server.token({ applicationId: place.applicationId, sub: 'ann' });
+    const strict = await startConsoleStage(
+      { kind: 'oidc', authority: issuer.url, clientId: 'console', scope: 'openid', audience: 'cufflink' },
+      { origins: [issuer.url] },
+    );
+    const page = await strict.open({ otherOrigins: origins(), mayComplain: /Content Security Policy|CSP/ });
+    await page.goto(strict.server.url);
+    await page.getByRole('button', { name: 'Sign in' }).click();
+    await page.getByText('The sign-in was not finished').waitFor();
+    await page.context().close();
+    await strict.close();
+  });
+
   test('what is not finished says so, and can be begun anew', async () => {
     issuer.accessToken = null;
-    const page = await stage.open({ otherOrigins: [issuer.url], mayComplain: /400/ });
+    const page = await stage.open({ otherOrigins: origins(), mayComplain: /400/ });
     await page.goto(stage.server.url);
     await page.getByRole('button', { name: 'Sign in' }).click();
     await page.getByText('The sign-in was not finished').waitFor();
@@ -62,7 +77,7 @@ describe('with the issuer', () => {
     const good = { applicationId: place.applicationId, sub: 'ann' };
     issuer.accessToken = await stage.server.token(good);
     issuer.refreshToken = 'renew-me';
-    const page = await stage.open({ otherOrigins: [issuer.url], mayComplain: /401|ERR_FAILED/ });
+    const page = await stage.open({ otherOrigins: origins(), mayComplain: /401|ERR_FAILED/ });
     await page.goto(stage.server.url);
     await page.getByRole('button', { name: 'Sign in' }).click();
     await page.getByRole('heading', { level: 1, name: 'Harbor CRM' }).waitFor();
@@ -70,7 +85,7 @@ describe('with the issuer', () => {
     let refusals = 0;
     // A moment without the issuer ends no session: what was asked is asked again by itself.
     let lost = 0;
-    await page.route(`${issuer.url}/**`, (route) => {
+    await page.route(`${issuer.tokenOrigin}/**`, (route) => {
       lost += 1;
       return lost === 1 ? route.abort() : route.fallback();
     });
@@ -118,6 +133,18 @@ describe('with a role or a token', () => {
     });
   const navigation = (page: Awaited<ReturnType<typeof as>>) =>
     page.getByRole('navigation', { name: 'Pages' }).getByRole('link').allTextContents();
+
+  test.each([
+    { signIn: { kind: 'oidc', authority: 'https://idp.test' } },
+    { signIn: { kind: 'development', roles: [{ name: 'admin' }] } },
+    { signIn: null },
+  ])('an answer that is not the server’s is not taken for its settings: %j', async (json) => {
+    const page = await stage.open();
+    await page.route('**/console/settings.json', (route) => route.fulfill({ json }));
+    await page.goto(stage.server.url);
+    await page.getByText('is not understood by this page').waitFor();
+    await page.context().close();
+  });
 
   test('in development a role is chosen', async () => {
     const page = await stage.open();

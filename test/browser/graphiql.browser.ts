@@ -17,6 +17,8 @@ test('the IDE loads from this server alone, knows the schema, and carries an ope
   const height = await page.locator('.graphiql-container').evaluate((box) => box.clientHeight);
   expect(height).toBe(800);
   const editor = page.locator('.graphiql-query-editor');
+  // What it begins with is a document that the schema was held against.
+  await editor.locator('.view-line').getByText('Welcome').waitFor();
   // The editor comes later than the box that it is put into.
   await editor.locator('.view-line').getByText('viewer').click();
   await page.keyboard.press('Control+A');

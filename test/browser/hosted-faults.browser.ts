@@ -37,6 +37,16 @@ async function challenge(page: Page, own = world) {
   return { user, ...visit };
 }
 
+/**
+ * The addresses that the browser would go back and forward to, as it keeps them itself. (Beside each, Chromium
+ * remembers in its memory where the visit was first led to, which no page can change and nobody is shown.)
+ */
+async function historyOf(page: Page): Promise<string[]> {
+  const devtools = await page.context().newCDPSession(page);
+  const { entries } = await devtools.send('Page.getNavigationHistory');
+  return entries.map(({ url }) => url);
+}
+
 describe('the token', () => {
   test('is in no address, no history and no Referer, and stays with the tab until it leaves', async () => {
     const page = await stage.open();
@@ -44,7 +54,15 @@ describe('the token', () => {
     page.on('request', (request) =>
       asked.push({ url: request.url(), referer: request.headers()['referer'] }),
     );
-    const { user, mfaToken, redirectUrl } = await challenge(page);
+    const user = await enrolledUser(stage.server, world);
+    const { mfaToken, pageUrl, redirectUrl } = await startVisit(stage, world, user.id);
+    // Sent there by the sign-in, as browsers are, not by what somebody typed.
+    await page.goto(stage.applicationUrl);
+    await page.evaluate(`location.assign(${JSON.stringify(pageUrl)})`);
+    await codeField(page).waitFor();
+    const history = await historyOf(page);
+    expect(history).toContain(`${stage.server.url}/mfa/challenge`);
+    expect(history.join(' ')).not.toContain(mfaToken);
     expect(page.url()).toBe(`${stage.server.url}/mfa/challenge`);
     await codeField(page).fill(code(user.secret));
     await page.waitForURL(redirectUrl);
@@ -52,6 +70,7 @@ describe('the token', () => {
       expect(url).not.toContain(mfaToken);
       expect(referer ?? '').not.toContain(mfaToken);
     }
+    expect((await historyOf(page)).join(' ')).not.toContain(mfaToken);
     const left = asked.find(({ url }) => url === redirectUrl);
     expect(left?.referer).toBeUndefined();
     expect(stage.server.logs()).not.toContain(mfaToken);
@@ -157,6 +176,30 @@ describe('codes', () => {
     await page.keyboard.press('Control+V');
     await page.waitForURL(redirectUrl);
     expect(sent).toHaveLength(1);
+    await page.context().close();
+  });
+
+  test('that were not taken may be pasted once more, and none is sent twice meanwhile', async () => {
+    const page = await stage.open();
+    const { user } = await challenge(page);
+    let sent = 0;
+    const held = Promise.withResolvers<void>();
+    await page.route('**/graphql', async (route) => {
+      if (!route.request().postData()?.includes('VerifyTotp')) return route.fallback();
+      sent += 1;
+      await held.promise;
+      return route.fallback();
+    });
+    const wrong = wrongCode(user.secret, now());
+    await codeField(page).fill(wrong);
+    await page.getByRole('button', { name: 'Checking' }).waitFor();
+    await page.keyboard.press('Enter');
+    held.resolve();
+    await page.getByRole('alert').filter({ hasText: '4 attempts left' }).waitFor();
+    expect(sent).toBe(1);
+    await codeField(page).fill(wrong);
+    await page.getByRole('alert').filter({ hasText: '3 attempts left' }).waitFor();
+    expect(sent).toBe(2);
     await page.context().close();
   });
 

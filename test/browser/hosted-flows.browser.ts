@@ -32,6 +32,7 @@ test('a user enrolls, saves the recovery code, answers a challenge, later comes 
   const first = await startVisit(stage, world, userId);
   await page.goto(first.pageUrl);
   await heading(page, 'Set up your authenticator').waitFor();
+  await page.getByText(/Your app lists it as .?Acme/).waitFor();
   const secret = await secretOn(page);
   await codeField(page).fill(code(secret));
   await heading(page, 'Save your recovery code').waitFor();

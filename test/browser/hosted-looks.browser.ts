@@ -114,7 +114,16 @@ describe.each(['light', 'dark'] as const)('in %s', (colorScheme) => {
 test('German is spoken to who asks for it, the page says so to readers, and the choice is kept', async () => {
   const page = await stage.open({ locale: 'de-AT' });
   const user = await enrolledUser(stage.server, world);
+  const release = Promise.withResolvers<void>();
+  await page.route('**/graphql', async (route) => {
+    await release.promise;
+    await route.fallback();
+  });
   await page.goto((await visitOf(user.id)).pageUrl);
+  await heading(page, 'Einen Moment').waitFor();
+  expect(await page.getAttribute('html', 'lang')).toBe('de');
+  expect(await page.title()).toBe('Bestätigung in zwei Schritten');
+  release.resolve();
   await heading(page, 'Code eingeben').waitFor();
   expect(await page.getAttribute('html', 'lang')).toBe('de');
   expect(await page.title()).toBe('Code eingeben · Harbor CRM');

@@ -11,6 +11,8 @@ import { generateKeyPair, SignJWT } from 'jose';
 
 export interface OidcIssuer {
   url: string;
+  /** Where its token endpoint is: at an origin of its own. */
+  tokenOrigin: string;
   /** What the next sign-in gets; refused at the token endpoint where null. */
   accessToken: string | null;
   refreshToken: string | null;
@@ -31,19 +33,26 @@ interface Begun {
 export async function startOidcIssuer(): Promise<OidcIssuer> {
   const codes = new Map<string, Begun>();
   const { privateKey } = await generateKeyPair('ES256');
-  const server = createServer((request, response) => void answer(request, response));
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const servers = [0, 1].map(() => createServer((request, response) => void answer(request, response)));
+  const [url = '', tokenOrigin = ''] = await Promise.all(
+    servers.map(async (server) => {
+      server.listen(0, '127.0.0.1');
+      await once(server, 'listening');
+      return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    }),
+  );
   const issuer: OidcIssuer = {
     url,
+    tokenOrigin,
     accessToken: null,
     refreshToken: null,
     refreshedToken: null,
     asked: [],
     async stop() {
-      server.closeAllConnections();
-      server.close();
+      for (const server of servers) {
+        server.closeAllConnections();
+        server.close();
+      }
     },
   };
 
@@ -55,7 +64,7 @@ export async function startOidcIssuer(): Promise<OidcIssuer> {
     json(response, 200, {
       issuer: url,
       authorization_endpoint: `${url}/authorize`,
-      token_endpoint: `${url}/token`,
+      token_endpoint: `${tokenOrigin}/token`,
       jwks_uri: `${url}/jwks`,
       response_types_supported: ['code'],
       id_token_signing_alg_values_supported: ['ES256'],

@@ -101,6 +101,19 @@ describe('a page', () => {
     }
   });
 
+  test('the console may also call the origins at which people sign in; other pages may not', async () => {
+    const consoleOrigins = ['https://idp.test', 'https://token.idp.test:8443'];
+    const signing = await startTestServer({ pages: { folder: built, graphiql: true, consoleOrigins } });
+    try {
+      const connect = async (page: string) =>
+        policyOf((await fetch(`${signing.url}${page}`)).headers)['connect-src'];
+      expect(await connect('/')).toBe("'self' https://idp.test https://token.idp.test:8443");
+      for (const page of ['/mfa/enroll', '/graphiql']) expect(await connect(page)).toBe("'self'");
+    } finally {
+      await signing.stop();
+    }
+  });
+
   test('is no place to write to: POST and the like find nothing', async () => {
     for (const method of ['POST', 'PUT', 'DELETE']) {
       expect((await send(server, '/mfa/enroll', { method })).status).toBe(404);

@@ -84,6 +84,16 @@ export const tenancyOperations: readonly Operation[] = [
     outside: notFound,
   },
   {
+    name: 'previewTenantMfaPolicyOverrides',
+    document: `query ($id: ID!) { result: previewTenantMfaPolicyOverrides(tenantIds: [$id], enabled: true) {
+      __typename ... on PolicyChangePreview { before { tenant { id } } } ... on UserError { code message } } }`,
+    variables: ({ tenantId }) => ({ id: tenantId }),
+    scope: 'mfa-policy:read',
+    about: 'tenant',
+    inside: () => payload('PolicyChangePreview', { before: null }),
+    outside: notFound,
+  },
+  {
     name: '_entities of Application',
     ...entity('Application', ({ applicationId }) => applicationId),
     scope: 'mfa-policy:read',

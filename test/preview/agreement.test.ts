@@ -6,6 +6,8 @@ import {
   PreviewApplicationDocument,
   type PreviewApplicationQuery,
   PreviewTenantDocument,
+  PreviewTenantsDocument,
+  SetOverridesDocument,
   SetTenantMfaPolicyOverrideDocument,
   UpdateApplicationMfaPolicyDocument,
   UpdateTenantMfaPolicyDocument,
@@ -97,6 +99,7 @@ const anyCase = fc.record({
     enabled: fc.constantFrom(null, true, true, false),
     policy: fc.option(anyChange, { freq: 9 }),
   }),
+  bulk: fc.record({ enabled: fc.boolean(), policy: fc.option(anyChange) }),
 });
 
 /** Which tenant has the most to tell. */
@@ -123,9 +126,25 @@ async function changeOverride(tenantId: string, { enabled, policy }: Override): 
   return (await admin.call(UpdateTenantMfaPolicyDocument, { input })).data.updateTenantMfaPolicy;
 }
 
+async function changeOverrides(
+  tenantIds: string[],
+  bulk: { enabled: boolean; policy: Change | null },
+): Promise<object> {
+  const { data } = await admin.call(SetOverridesDocument, { input: { tenantIds, ...bulk } });
+  return data.setTenantMfaPolicyOverrides;
+}
+
 describe('a preview tells what happens', () => {
-  test('when the policy of an application is changed, and then an override, in hundreds of random populations', async () => {
-    const met = { toEnroll: 0, noLongerChallenged: 0, affected: 0, shielded: 0, refused: 0, ofTenant: 0 };
+  test('when the policy of an application is changed, then an override, and then all of them, in hundreds of random populations', async () => {
+    const met = {
+      toEnroll: 0,
+      noLongerChallenged: 0,
+      affected: 0,
+      shielded: 0,
+      refused: 0,
+      ofTenant: 0,
+      ofAll: 0,
+    };
     const meet = (preview: Preview) => {
       if (preview.__typename !== 'PolicyChangePreview') {
         met.refused += 1;
@@ -139,7 +158,7 @@ describe('a preview tells what happens', () => {
     };
 
     await fc.assert(
-      fc.asyncProperty(anyCase, async ({ population, change, override }) => {
+      fc.asyncProperty(anyCase, async ({ population, change, override, bulk }) => {
         const place = await store(server.database.pool, population, server.clock.now());
         const most = mostUsers(population);
         const tenantId = place.tenantIds[most] ?? '';
@@ -181,6 +200,26 @@ describe('a preview tells what happens', () => {
           });
         } else {
           expect(third).toEqual(second);
+        }
+
+        const { data: ofAll } = await admin.call(PreviewTenantsDocument, {
+          tenantIds: place.tenantIds,
+          ...bulk,
+        });
+        expect(refusalOf(ofAll.preview)).toEqual(refusalOf(await changeOverrides(place.tenantIds, bulk)));
+        const fourth = await read(place);
+        if (ofAll.preview.__typename === 'PolicyChangePreview') {
+          const { usersToEnroll, usersNoLongerChallenged } = ofAll.preview;
+          if (usersToEnroll + usersNoLongerChallenged > 0) met.ofAll += 1;
+          expect(ofAll.preview).toEqual({
+            __typename: 'PolicyChangePreview',
+            ...observed(third, fourth),
+            tenantsShielded: 0,
+            before: null,
+            after: null,
+          });
+        } else {
+          expect(fourth).toEqual(third);
         }
       }),
       { numRuns: populations },

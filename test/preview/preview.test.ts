@@ -3,10 +3,14 @@ import {
   PreviewApplicationDocument,
   PreviewTenantDocument,
   type PreviewTenantQueryVariables,
+  PreviewTenantsDocument,
+  type PreviewTenantsQueryVariables,
+  SetOverridesDocument,
   SetTenantMfaPolicyOverrideDocument,
   UpdateTenantMfaPolicyDocument,
 } from '../generated/documents.ts';
 import { startTestServer, type TestCaller, type TestServer } from '../setup/harness.ts';
+import { store } from '../setup/population.ts';
 import { makeWorld, override, type World } from '../setup/world.ts';
 import { statementsOf } from '../tenancy/statements.ts';
 
@@ -27,6 +31,10 @@ async function ofApplication(applicationId: string, policy: object) {
 
 async function ofTenant(variables: PreviewTenantQueryVariables) {
   return (await admin.call(PreviewTenantDocument, variables)).data.preview;
+}
+
+async function ofTenants(variables: PreviewTenantsQueryVariables) {
+  return (await admin.call(PreviewTenantsDocument, variables)).data.preview;
 }
 
 interface Known {
@@ -69,6 +77,14 @@ async function know(tenantId: string | undefined, known: Known): Promise<void> {
 
 const optional = (tenants = 1): Promise<World> =>
   makeWorld(server, { tenants, policy: { totpEnabled: true } });
+
+const stored = {
+  totpEnabled: true,
+  recoveryCodesEnabled: false,
+  enrollment: 'OPTIONAL' as const,
+  gracePeriodDays: 0,
+  issuer: null,
+};
 
 describe('users who would have to enroll', () => {
   test.each<[string, Known, object, 0 | 1]>([
@@ -248,6 +264,64 @@ describe('a preview', () => {
     expect(await ofTenant({ tenantId: 'a b', policy: bad })).toMatchObject({ code: 'NOT_FOUND' });
   });
 
+  test('of many tenants adds up what each would be told, and names none twice', async () => {
+    const { tenantIds } = await optional(3);
+    await override(server, tenantIds[0] ?? '', required);
+    await override(server, tenantIds[1] ?? '', required);
+    await know(tenantIds[0], {});
+    await know(tenantIds[1], {});
+    await know(tenantIds[1], { exemptDays: 1 });
+    await know(tenantIds[2], {});
+    const off = await ofTenants({ tenantIds: [...tenantIds, ...tenantIds], enabled: false });
+    expect(off).toMatchObject({ tenantsAffected: 2, usersToEnroll: 0, before: null, after: null });
+    const all = await ofTenants({ tenantIds, enabled: true, policy: { ...required, gracePeriodDays: 0 } });
+    // The first two have to already.
+    expect(all).toMatchObject({ tenantsAffected: 1, tenantsShielded: 0, usersToEnroll: 1 });
+  });
+
+  test('of many tenants is refused as the write is: none, too many, of two applications, or one that is not there', async () => {
+    const [one, other] = [await optional(), await optional()];
+    const foreign = [...one.tenantIds, ...other.tenantIds];
+    for (const variables of [
+      { tenantIds: [], enabled: true },
+      { tenantIds: foreign, enabled: true },
+      { tenantIds: [...one.tenantIds, 'absent'], enabled: true },
+      {
+        tenantIds: one.tenantIds,
+        enabled: true,
+        policy: { totpEnabled: false, enrollment: 'REQUIRED' as const },
+      },
+      { tenantIds: one.tenantIds, enabled: true, policy: { gracePeriodDays: 366 } },
+    ]) {
+      const { data } = await admin.call(SetOverridesDocument, { input: variables });
+      const preview = await ofTenants(variables);
+      expect(preview).toHaveProperty('code');
+      expect(preview).toEqual(data.setTenantMfaPolicyOverrides);
+    }
+    const tooMany = Array.from({ length: 1001 }, (_, n) => `t${n}`);
+    expect(await admin.call(PreviewTenantsDocument, { tenantIds: tooMany, enabled: true })).toMatchObject({
+      errors: [{ extensions: { code: 'LIMIT_EXCEEDED' } }],
+    });
+  });
+
+  test('of a thousand tenants is two statements, and four of them may be asked for in one request', async () => {
+    const tenant = { enabled: false, values: null, users: [] };
+    const population = { rule: 'ANY' as const, policy: stored, tenants: Array(1000).fill(tenant) };
+    const { tenantIds } = await store(server.database.pool, population, server.clock.now());
+    await know(tenantIds[999], {});
+    const variables = { tenantIds, enabled: true, policy: required };
+    const statements = await statementsOf(async () =>
+      expect(await ofTenants(variables)).toMatchObject({ tenantsAffected: 1000, usersToEnroll: 1 }),
+    );
+    expect(statements).toHaveLength(2);
+    const previews = (count: number) =>
+      `{ ${Array.from({ length: count }, (_, n) => `p${n}: previewTenantMfaPolicyOverrides(tenantIds: "none", enabled: true) { __typename }`).join(' ')} }`;
+    expect((await admin.call(previews(4))).errors).toEqual([]);
+    expect(await admin.call(previews(5))).toMatchObject({
+      errors: [{ extensions: { code: 'LIMIT_EXCEEDED' } }],
+    });
+  });
+
   test('writes nothing', async () => {
     const { applicationId, tenantIds } = await optional(2);
     await know(tenantIds[0], {});
@@ -268,6 +342,7 @@ describe('a preview', () => {
     const before = await stored();
     await ofApplication(applicationId, required);
     await ofTenant({ tenantId: tenantIds[0] ?? '', enabled: true, policy: required });
+    await ofTenants({ tenantIds, enabled: true, policy: required });
     expect(await stored()).toEqual(before);
   });
 

@@ -10,6 +10,7 @@ import {
   RemoveTenantDocument,
   RenameTenantDocument,
   UpdateApplicationDocument,
+  type UpdateApplicationInput,
 } from '../generated/documents.ts';
 import { startTestServer, type TestCaller, type TestServer, uniqueId } from '../setup/harness.ts';
 import { makeWorld } from '../setup/world.ts';
@@ -153,6 +154,21 @@ describe('an application', () => {
     });
     expect(await update({ displayName: 'After' })).toMatchObject({
       application: { displayName: 'After', overrideRule: 'NONE' },
+    });
+  });
+
+  test('keeps its override rule where the one that was read is another by now', async () => {
+    const { applicationId: id } = await makeWorld(server, { tenants: 0, displayName: 'Before' });
+    const update = async (input: Omit<UpdateApplicationInput, 'id'>) =>
+      (await admin.call(UpdateApplicationDocument, { input: { id, ...input } })).data.updateApplication;
+    expect(await update({ overrideRule: 'NONE', expectedOverrideRule: 'ANY' })).toMatchObject({
+      application: { overrideRule: 'NONE' },
+    });
+    expect(
+      await update({ displayName: 'After', overrideRule: 'STRICTER_ONLY', expectedOverrideRule: 'ANY' }),
+    ).toMatchObject({ __typename: 'InvalidInput', field: 'expectedOverrideRule' });
+    expect(await update({ expectedOverrideRule: null })).toMatchObject({
+      application: { displayName: 'Before', overrideRule: 'NONE' },
     });
   });
 

@@ -1,62 +1,60 @@
-import { useQuery } from '@tanstack/react-query';
+import { type UseQueryResult, useQuery } from '@tanstack/react-query';
 import {
   type ConsoleApplicationFragment,
-  ConsolePreviewTenantPolicyDocument,
+  ConsolePreviewOverridesDocument,
 } from '../../generated/documents.ts';
 import { call } from '../api/client.ts';
-import { Impact, type Preview } from '../policy/impact.tsx';
+import { Impact, type PreviewResult } from '../policy/impact.tsx';
 import { valuesOf } from '../policy/values.ts';
 import { Lines } from '../shared/loaded.tsx';
+import { Notice } from '../shared/notice.tsx';
 
-/** Each preview looks at all users of a tenant, so only so many are asked for. */
-const previewsMax = 25;
-
-/** What switching them would do together, tenant by tenant added up. */
-export function BulkImpact({
-  application,
-  tenants,
-  enabled,
-}: {
-  application: ConsoleApplicationFragment;
-  tenants: ReadonlyMap<string, string>;
-  enabled: boolean;
-}) {
-  const ids = [...tenants.keys()].sort();
-  const { data, isError } = useQuery({
-    queryKey: ['policy', 'preview', 'bulk', ids, enabled],
-    queryFn: ({ signal }) => addUp(ids, enabled, signal),
-    enabled: ids.length <= previewsMax,
+/** What switching the overrides of these tenants would do together. @param enabled null: nobody wants to know */
+export const useBulkPreview = (
+  tenantIds: readonly string[],
+  enabled: boolean | null,
+): UseQueryResult<PreviewResult> =>
+  useQuery({
+    queryKey: ['policy', 'preview', 'bulk', [...tenantIds].sort(), enabled],
+    queryFn: ({ signal }) =>
+      call(
+        ConsolePreviewOverridesDocument,
+        { tenantIds: [...tenantIds], enabled: enabled === true },
+        signal,
+      ).then(({ previewTenantMfaPolicyOverrides }) => previewTenantMfaPolicyOverrides),
+    enabled: enabled !== null,
     retry: false,
+    // What was true when the dialog was last open may not be true now.
+    gcTime: 0,
     staleTime: 0,
   });
-  if (ids.length > previewsMax)
-    return <p>What it does to users is only counted for up to {previewsMax} tenants at once.</p>;
-  if (isError) return <p>What it would do to users can’t be told now.</p>;
-  if (!data) return <Lines count={2} />;
-  const values = valuesOf(application.mfaPolicy);
-  return <Impact preview={data} step={{ before: values, after: values }} scope="application" />;
-}
 
-async function addUp(tenantIds: readonly string[], enabled: boolean, signal: AbortSignal): Promise<Preview> {
-  const sum: Preview = {
-    __typename: 'PolicyChangePreview',
-    tenantsAffected: 0,
-    tenantsShielded: 0,
-    usersToEnroll: 0,
-    usersNoLongerChallenged: 0,
-    after: null,
-  };
-  // One after the other: they are dear, and others wait for their turn.
-  for (const tenantId of tenantIds) {
-    const { previewTenantMfaPolicy: one } = await call(
-      ConsolePreviewTenantPolicyDocument,
-      { tenantId, enabled },
-      signal,
+/** What is known of it so far. */
+export function BulkImpact({
+  application,
+  preview: { data, isError },
+}: {
+  application: ConsoleApplicationFragment;
+  preview: UseQueryResult<PreviewResult>;
+}) {
+  if (isError)
+    return (
+      <Notice tone="warning" live>
+        What it would do to users can’t be told now: the server had no answer. It may hit people.
+      </Notice>
     );
-    if (one.__typename !== 'PolicyChangePreview') continue;
-    sum.tenantsAffected += one.tenantsAffected;
-    sum.usersToEnroll += one.usersToEnroll;
-    sum.usersNoLongerChallenged += one.usersNoLongerChallenged;
-  }
-  return sum;
+  if (!data) return <Lines count={2} />;
+  if (data.__typename !== 'PolicyChangePreview')
+    return (
+      <Notice tone="danger" live>
+        {data.message}
+      </Notice>
+    );
+  const values = valuesOf(application.mfaPolicy);
+  return (
+    <>
+      <Impact preview={data} step={{ before: values, after: values }} scope="application" />
+      {data.tenantsAffected > 0 && <p>Users who would first have a grace period are not counted.</p>}
+    </>
+  );
 }

@@ -8,12 +8,16 @@ import {
 } from '../../generated/documents.ts';
 import { call } from '../api/client.ts';
 import { useWrite } from '../api/use-write.ts';
+import type { PreviewResult } from '../policy/impact.tsx';
 import { useAnnounce } from '../shared/announce.tsx';
 import { Dialog } from '../shared/dialog.tsx';
 import { WriteProblem } from '../shared/loaded.tsx';
 import { Notice } from '../shared/notice.tsx';
 import styles from '../shared/shared.module.css';
-import { BulkImpact } from './bulk-impact.tsx';
+import { BulkImpact, useBulkPreview } from './bulk-impact.tsx';
+
+/** The switch would be refused for the same reason. */
+const isRefusal = ({ __typename }: PreviewResult): boolean => __typename !== 'PolicyChangePreview';
 
 /** The override toggle of all that are selected, also on other pages: all of them, or none. */
 export function BulkSwitch({
@@ -30,6 +34,7 @@ export function BulkSwitch({
   const announce = useAnnounce();
   const [enabled, setEnabled] = useState<boolean | null>(null);
   const tenantIds = [...tenants.keys()];
+  const preview = useBulkPreview(tenantIds, enabled);
   const count = tenantIds.length === 1 ? '1 tenant' : `${tenantIds.length} tenants`;
   const writing = useWrite({
     mutationFn: (on: boolean) =>
@@ -77,7 +82,7 @@ export function BulkSwitch({
                 : `The policy of the application applies to each of them. Their values are kept for the next time.`}{' '}
               All are switched, or none.
             </p>
-            <BulkImpact application={application} tenants={tenants} enabled={enabled} />
+            <BulkImpact application={application} preview={preview} />
             {(writing.isError || refused) && (
               <Notice tone="danger" live>
                 {refused ? refused.message : <WriteProblem thrown={writing.error} />}
@@ -87,8 +92,13 @@ export function BulkSwitch({
               <Button variant="default" onClick={close} data-autofocus>
                 Go back
               </Button>
-              <Button loading={writing.isPending} onClick={() => writing.mutate(enabled)}>
+              <Button
+                loading={writing.isPending}
+                disabled={preview.isFetching || (preview.isSuccess && isRefusal(preview.data))}
+                onClick={() => writing.mutate(enabled)}
+              >
                 Switch {enabled ? 'on' : 'off'}
+                {preview.isError && ' without knowing'}
               </Button>
             </div>
           </div>

@@ -12,7 +12,7 @@ import { useWrite } from '../api/use-write.ts';
 import { useAnnounce } from '../shared/announce.tsx';
 import { Card } from '../shared/card.tsx';
 import { Dialog } from '../shared/dialog.tsx';
-import { WriteProblem } from '../shared/loaded.tsx';
+import { Lines, WriteProblem } from '../shared/loaded.tsx';
 import { Notice } from '../shared/notice.tsx';
 import styles from '../shared/shared.module.css';
 
@@ -28,6 +28,13 @@ const ruleTexts: Record<OverrideRule, string> = {
   NONE: 'The application’s policy applies everywhere. Stored overrides are kept and ignored.',
 };
 
+/** What becomes of the overrides that are on. */
+const effects: Record<OverrideRule, string> = {
+  ANY: 'Their own values will apply to their users as they stand, also where they are weaker.',
+  STRICTER_ONLY: 'Where their own values are weaker, those of the application will apply to their users.',
+  NONE: 'Their own values will be ignored: the application’s policy will apply to their users.',
+};
+
 const rules = Object.keys(ruleNames) as OverrideRule[];
 
 /** What tenants may override. Whoever changes it is told how many have an override on. */
@@ -40,25 +47,33 @@ export function OverrideRuleCard({
 }) {
   const client = useQueryClient();
   const announce = useAnnounce();
-  const [picked, setPicked] = useState<OverrideRule | null>(null);
+  /** The rule that is to be, and the one that somebody saw when they chose it. */
+  const [picked, setPicked] = useState<{ rule: OverrideRule; seen: OverrideRule } | null>(null);
   const [asking, setAsking] = useState(false);
-  const rule = picked ?? application.overrideRule;
+  const rule = picked?.rule ?? application.overrideRule;
+  const seen = picked?.seen ?? application.overrideRule;
   const isDirty = rule !== application.overrideRule;
   const writing = useWrite({
     mutationFn: async (overrideRule: OverrideRule) => {
       const { updateApplication: result } = await call(ConsoleUpdateOverrideRuleDocument, {
-        input: { id: application.id, overrideRule },
+        input: { id: application.id, overrideRule, expectedOverrideRule: seen },
       });
       return result;
     },
     async onSuccess(result) {
       setAsking(false);
+      if (isStale(result)) return client.invalidateQueries();
       if (result.__typename !== 'ApplicationPayload') return;
       announce('What tenants may override is saved.');
       await client.invalidateQueries();
       setPicked(null);
     },
   });
+  const { isFetching: isCounting } = useQuery({ ...overridesOnQuery(application.id), enabled: asking });
+  const discard = () => {
+    writing.reset();
+    setPicked(null);
+  };
   const refused =
     writing.data !== undefined && writing.data.__typename !== 'ApplicationPayload' && writing.data;
   return (
@@ -67,7 +82,10 @@ export function OverrideRuleCard({
         <Radio.Group
           aria-label="What tenants may override"
           value={rule}
-          onChange={(value) => setPicked(value as OverrideRule)}
+          onChange={(value) => {
+            writing.reset();
+            setPicked({ rule: value as OverrideRule, seen: application.overrideRule });
+          }}
         >
           <Stack gap={12}>
             {rules.map((name) => (
@@ -82,15 +100,33 @@ export function OverrideRuleCard({
       )}
       {(writing.isError || refused) && (
         <Notice tone="danger" live>
-          {refused ? refused.message : <WriteProblem thrown={writing.error} />}
+          {!refused ? (
+            <WriteProblem thrown={writing.error} />
+          ) : isStale(refused) ? (
+            <>
+              Another administrator has changed this to <b>{ruleNames[application.overrideRule]}</b>{' '}
+              meanwhile. Nothing of yours is saved yet: save again if it is to be yours all the same.
+            </>
+          ) : (
+            refused.message
+          )}
         </Notice>
       )}
       {isDirty && (
         <div className={styles.buttons}>
-          <Button variant="default" onClick={() => setPicked(null)} disabled={writing.isPending}>
+          <Button variant="default" onClick={discard} disabled={writing.isPending}>
             Discard
           </Button>
-          <Button onClick={() => setAsking(true)}>Save</Button>
+          <Button
+            onClick={() => {
+              // Who has read the notice has seen what somebody else chose.
+              if (refused && isStale(refused)) setPicked({ rule, seen: application.overrideRule });
+              writing.reset();
+              setAsking(true);
+            }}
+          >
+            Save
+          </Button>
         </div>
       )}
       <Dialog title="Change what tenants may override?" opened={asking} onClose={() => setAsking(false)}>
@@ -99,7 +135,7 @@ export function OverrideRuleCard({
           <Button variant="default" onClick={() => setAsking(false)} data-autofocus>
             Go back
           </Button>
-          <Button loading={writing.isPending} onClick={() => writing.mutate(rule)}>
+          <Button loading={writing.isPending} disabled={isCounting} onClick={() => writing.mutate(rule)}>
             Save and apply
           </Button>
         </div>
@@ -108,17 +144,24 @@ export function OverrideRuleCard({
   );
 }
 
+const isStale = (result: { __typename: string; field?: string }): boolean =>
+  result.__typename === 'InvalidInput' && result.field === 'expectedOverrideRule';
+
 function RuleImpact({ applicationId, rule }: { applicationId: string; rule: OverrideRule }) {
-  const { data: count } = useQuery(overridesOnQuery(applicationId));
+  const { data: count, isError } = useQuery(overridesOnQuery(applicationId));
   return (
     <div className={styles.dialogBody}>
       <p>{ruleTexts[rule]}</p>
-      {count === undefined ? (
-        <p>It takes effect at once, for every tenant that has its override on.</p>
+      {isError ? (
+        <Notice tone="warning" live>
+          How many tenants have an override on can’t be told now. It takes effect at once, for all of them.
+        </Notice>
+      ) : count === undefined ? (
+        <Lines count={1} />
       ) : (
         <p>
           <b>{count === 1 ? '1 tenant has' : `${count} tenants have`} an override on.</b>{' '}
-          {count > 0 && 'What applies to their users may change at once.'}
+          {count > 0 && `${effects[rule]} That takes effect at once.`}
         </p>
       )}
     </div>

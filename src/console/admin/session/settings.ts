@@ -18,8 +18,8 @@ export const settingsQuery = () =>
 /** @throws CallError */
 export async function fetchSettings(signal?: AbortSignal): Promise<SignInSettings> {
   const answer = await json('console/settings.json', { ...(signal && { signal }) });
-  const { signIn } = answer as { signIn: SignInSettings };
-  return signIn;
+  if (!isObject(answer) || !isSignIn(answer['signIn'])) throw notUnderstood();
+  return answer['signIn'];
 }
 
 /** A token for one of the roles that the server offers in development. @throws CallError */
@@ -29,10 +29,39 @@ export async function developmentToken(role: string): Promise<string> {
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify({ role }),
   });
-  return (answer as { token: string }).token;
+  if (!isObject(answer) || typeof answer['token'] !== 'string') throw notUnderstood();
+  return answer['token'];
 }
 
-/** Routes of this page's own server, of the same version; their answers are as it writes them. */
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null;
+
+/** Whether all of the members are texts. */
+const hasTexts = (value: Record<string, unknown>, ...names: string[]): boolean =>
+  names.every((name) => typeof value[name] === 'string');
+
+/** What the server says is looked at, not taken for granted: it may be of another version, or a proxy's page. */
+function isSignIn(value: unknown): value is SignInSettings {
+  if (!isObject(value)) return false;
+  switch (value['kind']) {
+    case 'token':
+      return true;
+    case 'oidc':
+      return hasTexts(value, 'authority', 'clientId', 'scope', 'audience');
+    case 'development':
+      return (
+        Array.isArray(value['roles']) &&
+        value['roles'].every((role: unknown) => isObject(role) && hasTexts(role, 'name', 'description'))
+      );
+    default:
+      return false;
+  }
+}
+
+const notUnderstood = (): CallError =>
+  new CallError('UNAVAILABLE', 'The server’s answer is not understood by this page. Load it again.');
+
+/** Routes of this page's own server. */
 async function json(path: string, init: RequestInit): Promise<unknown> {
   try {
     const answer = await fetch(serverUrl(path, '.'), { credentials: 'omit', cache: 'no-store', ...init });

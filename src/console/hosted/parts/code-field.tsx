@@ -6,8 +6,8 @@ const digitsOf = (text: string): string =>
   /(?<!\d)\d{6}(?!\d)/.exec(text)?.[0] ?? text.replaceAll(/\D/g, '').slice(0, 6);
 
 /**
- * A six-digit code, typed, pasted or filled in by the browser. Six digits send themselves, each code once. While it is
- * checked and while waiting is asked for, nothing can be sent.
+ * A six-digit code, typed, pasted or filled in by the browser. Six digits send themselves. While they are checked
+ * and while waiting is asked for, nothing can be sent.
  */
 export function CodeField({
   submit,
@@ -42,6 +42,11 @@ export function CodeField({
     setDigits('');
     field.current?.focus();
   }, [error]);
+
+  // Whatever came of it, what was sent may be sent again.
+  useEffect(() => {
+    if (!isBusy) sent.current = '';
+  }, [isBusy]);
 
   function send(code: string) {
     if (isHeld || sent.current === code) return;

@@ -104,6 +104,7 @@ function Scan({ enrollment: { qrCode, otpauthUri, secret } }: { enrollment: Enro
   return (
     <>
       <img className="qr" src={qrCode} alt={t('enroll.qrCode')} width={200} height={200} />
+      <p className="hint">{t('enroll.entry', { issuer: isolated(step.effectivePolicy.issuer) })}</p>
       <a className="secondary open-app" href={otpauthUri}>
         {t('enroll.openApp')}
       </a>

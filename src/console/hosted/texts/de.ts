@@ -7,6 +7,7 @@ export const de: Texts = {
   yourAccount: 'Ihr Konto',
   until: 'Bitte schließen Sie bis {{time}} Uhr ab.',
   oneMinuteLeft: 'Für diesen Schritt bleibt noch eine Minute.',
+  pageTitle: 'Bestätigung in zwei Schritten',
   loading: 'Einen Moment …',
   verifying: 'Wird geprüft …',
   cancel: 'Abbrechen und zurück zu {{place}}',
@@ -19,6 +20,7 @@ export const de: Texts = {
     scan: 'Scannen Sie diesen QR-Code mit Ihrer Authenticator-App',
     scanHint:
       'Jede App für zeitbasierte Codes eignet sich, zum Beispiel Google Authenticator, Microsoft Authenticator oder Ihr Passwortmanager.',
+    entry: 'Die App führt es als {{issuer}}.',
     qrCode: 'QR-Code für Ihre Authenticator-App. Ohne Kamera hilft der Schlüssel darunter.',
     openApp: 'In einer Authenticator-App auf diesem Gerät öffnen',
     cannotScan: 'Sie können nicht scannen?',

@@ -5,6 +5,7 @@ export const en = {
   yourAccount: 'Your account',
   until: 'Please finish by {{time}}.',
   oneMinuteLeft: 'One minute is left to finish this step.',
+  pageTitle: 'Two-step verification',
   loading: 'One moment…',
   verifying: 'Checking…',
   cancel: 'Cancel and go back to {{place}}',
@@ -17,6 +18,7 @@ export const en = {
     scan: 'Scan this QR code with your authenticator app',
     scanHint:
       'Any app for time-based codes will do, for example Google Authenticator, Microsoft Authenticator or your password manager.',
+    entry: 'Your app lists it as {{issuer}}.',
     qrCode: 'QR code for your authenticator app. Without a camera, use the key below it.',
     openApp: 'Open in an authenticator app on this device',
     cannotScan: 'Can’t scan the code?',

@@ -12,6 +12,8 @@ declare module 'i18next' {
 const languages = { en, de };
 
 const texts = createTexts(languages);
+// Until a screen has one of its own.
+document.title = texts.t('pageTitle');
 
 /** Texts in the language of now. */
 export function useTexts(): { t: TFunction; language: string } {
