@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { prepareRecord } from '../../src/audit/append-only.ts';
 import { dropDatabases, withClient } from '../process/databases.ts';
+import { isDistributed } from '../setup/nodes.mjs';
 import { type OwnDatabase, ownDatabase } from './own-database.ts';
 import { clockAt, dayOf, write } from './written-record.ts';
 
@@ -41,9 +42,12 @@ describe('making a month of the record', () => {
         `insert into audit_events values ('ada', $1, gen_random_uuid(), 'harbor', 'tenant.updated', 'x', null, '{}')`,
         [dayOf(0, 3)],
       );
-      expect(await makeMonthsFrom(dayOf(1))).toEqual([]);
+      // Where it is distributed, a month is made with a lock that waits for writers: it is left to the next run (docs/scaling.md).
+      const left = isDistributed ? [expect.stringMatching(/made by the next migration run/)] : [];
+      expect(await makeMonthsFrom(dayOf(1))).toEqual(left);
       await writer.query('rollback');
     });
+    if (isDistributed) expect(await makeMonthsFrom(dayOf(1))).toEqual([]);
     expect(await months()).toBe(before + 1);
   });
 
