@@ -83,6 +83,7 @@ export async function createServer(deps: ServerDeps): Promise<Server> {
   const app = Fastify({
     bodyLimit: limits.bodyBytesMax,
     requestTimeout: limits.requestTimeoutMs,
+    connectionTimeout: deps.connectionTimeoutMs ?? limits.connectionTimeoutMs,
     keepAliveTimeout: limits.keepAliveMs,
     http: {
       headersTimeout: limits.headersTimeoutMs,
@@ -152,7 +153,7 @@ export async function createServer(deps: ServerDeps): Promise<Server> {
   const throughApollo = fastifyApolloHandler(apollo, { context: async (request) => contextOf(request) }).bind(
     app,
   );
-  const turns = fairTurns(metrics, deps);
+  const turns = fairTurns(metrics, deps, deps.service.keyRing);
   const traced = deps.tracing && { childLoggerFactory: deps.tracing.childLoggerFactory as never };
   app.route({
     method: 'POST',
@@ -200,6 +201,7 @@ export async function createServer(deps: ServerDeps): Promise<Server> {
   if (deps.pages) await addPages(app, deps.pages);
   if (deps.consoleSignIn) addConsoleSignIn(app, deps.consoleSignIn);
 
+  app.server.maxConnections = deps.connectionsMax ?? limits.connectionsMax;
   const url = await app.listen({ host: deps.host, port: deps.port });
   // Only now: a server that gets no port leaves nothing behind.
   const feed =

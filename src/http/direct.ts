@@ -140,7 +140,7 @@ function callIn(body: unknown): Call | null {
   return { query, variables: variables ?? {}, operationName };
 }
 
-const isRecord = (value: unknown): value is Record<string, unknown> =>
+export const isRecord = (value: unknown): value is Record<string, unknown> =>
   value !== null && typeof value === 'object' && !Array.isArray(value);
 
 /** Who names no media type, or one of these, is answered with this one. */
