@@ -45,6 +45,7 @@ class Context implements RequestContext {
   readonly caller;
   readonly log;
   readonly policies;
+  readonly call = { operation: null, isInStep: false };
   readonly answered = new Set<object>();
   readonly shownByToken = new Set<object>();
   readonly denied = new Set<string>();

@@ -1,6 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fastifyApolloHandler } from '@as-integrations/fastify';
-import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyRequest } from 'fastify';
+import Fastify, {
+  type FastifyBaseLogger,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+} from 'fastify';
 import type { Registry } from 'prom-client';
 import type { Authenticate } from './caller/bearer.ts';
 import type { Caller } from './caller/caller.ts';
@@ -16,7 +21,7 @@ import { addErrorAnswers, answerBadAddress, answerBadHttp } from './http/error-a
 import { createExecutor } from './http/executor.ts';
 import { addHeaders } from './http/headers.ts';
 import { addJsonParser } from './http/json-body.ts';
-import { createMetrics } from './http/metrics.ts';
+import { createMetrics, type Metrics } from './http/metrics.ts';
 import { addLoadShedding, answerInTime, fairTurns, type Overload } from './http/overload.ts';
 import { addPages, type Pages } from './http/pages.ts';
 import { databaseReadiness } from './http/readiness.ts';
@@ -78,6 +83,7 @@ export async function createServer(deps: ServerDeps): Promise<Server> {
   const app = Fastify({
     bodyLimit: limits.bodyBytesMax,
     requestTimeout: limits.requestTimeoutMs,
+    connectionTimeout: deps.connectionTimeoutMs ?? limits.connectionTimeoutMs,
     keepAliveTimeout: limits.keepAliveMs,
     http: {
       headersTimeout: limits.headersTimeoutMs,
@@ -89,7 +95,6 @@ export async function createServer(deps: ServerDeps): Promise<Server> {
     frameworkErrors: answerBadAddress,
     clientErrorHandler: answerBadHttp,
     genReqId: requestIdOf,
-    ...(deps.tracing && { childLoggerFactory: deps.tracing.childLoggerFactory as never }),
     logger: {
       level: deps.logLevel,
       ...(deps.logTo && { stream: deps.logTo }),
@@ -116,19 +121,23 @@ export async function createServer(deps: ServerDeps): Promise<Server> {
   const made = createSchema({ introspection: deps.introspection });
   const schema = deps.tracing?.watchFields(made) ?? made;
   const executor = createExecutor(schema);
-  const direct = createDirect({ schema, executor, metrics });
+  const direct = createDirect({ schema, executor });
   const watching = deps.tracing?.plugin;
   const apollo = createApollo({
     schema,
     executor,
     direct,
     watching,
-    metrics,
     introspection: deps.introspection,
   });
   await apollo.start();
 
   addErrorAnswers(app);
+  // First: what the hooks behind it refuse is measured too. Nor does the time of an answer tell whether a token was new.
+  app.addHook('onRequest', (request, _reply, done) => {
+    request.receivedAt = performance.now();
+    done();
+  });
   deps.tracing?.watchHttp(app);
   await addHeaders(app, deps.corsOrigins, state);
   await addLoadShedding(app, metrics, deps);
@@ -144,19 +153,21 @@ export async function createServer(deps: ServerDeps): Promise<Server> {
   const throughApollo = fastifyApolloHandler(apollo, { context: async (request) => contextOf(request) }).bind(
     app,
   );
+  const turns = fairTurns(metrics, deps, deps.service.keyRing);
+  const traced = deps.tracing && { childLoggerFactory: deps.tracing.childLoggerFactory as never };
   app.route({
     method: 'POST',
     url: '/graphql',
+    ...traced,
     // Its answers carry the same headers, by a hook of ours.
     helmet: false,
     // Before the body is read: a bad token costs nothing more.
     onRequest: async (request, reply) => {
       answerInTime(reply, metrics, deps);
-      // Nor does the time of an answer tell whether a token was new.
-      request.receivedAt = performance.now();
       request.caller = await deps.authenticate(request.headers.authorization);
     },
-    ...fairTurns(metrics, deps),
+    ...turns,
+    onSend: [turns.onSend, countAnswer(metrics)],
     handler(request, reply) {
       // A call that is traced is seen phase by phase, and Apollo has them.
       if (deps.tracing || !isPlainlyAccepted(request.headers.accept)) return throughApollo(request, reply);
@@ -172,6 +183,7 @@ export async function createServer(deps: ServerDeps): Promise<Server> {
   app.route({
     method: ['GET', 'HEAD', 'PUT', 'PATCH', 'DELETE'],
     url: '/graphql',
+    ...traced,
     handler: async (_request, reply) => reply.header('allow', 'POST').methodNotAllowed(),
   });
   app.get('/health/live', quiet, async () => ({ status: 'ok' }));
@@ -189,6 +201,7 @@ export async function createServer(deps: ServerDeps): Promise<Server> {
   if (deps.pages) await addPages(app, deps.pages);
   if (deps.consoleSignIn) addConsoleSignIn(app, deps.consoleSignIn);
 
+  app.server.maxConnections = deps.connectionsMax ?? limits.connectionsMax;
   const url = await app.listen({ host: deps.host, port: deps.port });
   // Only now: a server that gets no port leaves nothing behind.
   const feed =
@@ -205,6 +218,20 @@ export async function createServer(deps: ServerDeps): Promise<Server> {
     },
   };
 }
+
+/**
+ * Hook of a call's route: whatever was answered is counted, wherever that was decided, and whether or not
+ * somebody still waits for it.
+ */
+const countAnswer =
+  ({ answered }: Pick<Metrics, 'answered'>) =>
+  (request: FastifyRequest, reply: FastifyReply, _payload: unknown, done: () => void): void => {
+    const call = request.context?.call;
+    const isVouched = request.caller !== null || call?.isInStep === true;
+    const seconds = (performance.now() - request.receivedAt) / 1000;
+    answered(call?.operation ?? null, reply.statusCode, isVouched, seconds);
+    done();
+  };
 
 /** Without them the primary answers: a server is ready however many are used. */
 const replicaCounts = ({ states }: Replicas) => ({

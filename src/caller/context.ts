@@ -30,6 +30,14 @@ export interface Service {
   readonly loopbackWebhooks: boolean;
 }
 
+/** What is counted of a call, beside its status. */
+export interface CountedCall {
+  /** The operation's name; null where it has none, or was not read. */
+  operation: string | null;
+  /** Whether an MFA token opened a step. */
+  isInStep: boolean;
+}
+
 /** One request: whom it speaks for and what it works with. Nothing in it outlives the request. */
 export interface RequestContext extends Service {
   readonly requestId: string;
@@ -43,6 +51,8 @@ export interface RequestContext extends Service {
   /** Told what kind of operation it is: until then, and in mutations, replicas answer nothing. */
   beginOperation(kind: 'query' | 'mutation' | 'subscription'): void;
   readonly log: Log;
+  /** What is counted of the call. */
+  readonly call: CountedCall;
   /**
    * Objects that an operation answered, which whoever may call it may read whole; of the objects
    * beside them, only what a scope allows.

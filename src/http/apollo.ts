@@ -13,7 +13,6 @@ import { plansMax, retryAfterSeconds, tokensMax } from '../shared/limits.ts';
 import type { Direct } from './direct.ts';
 import type { Executor } from './executor.ts';
 import { logError, maskError } from './format-error.ts';
-import type { Metrics } from './metrics.ts';
 import { assertWithinLimits, DocumentLimitsRule, readsSchema } from './operation-limits.ts';
 import { variablesOf } from './variables.ts';
 
@@ -21,7 +20,6 @@ export interface ApolloOptions {
   schema: GraphQLSchema;
   executor: Executor;
   direct: Direct;
-  metrics: Metrics;
   /** Whether anyone may read the schema. */
   introspection: boolean;
   /** Told of each request, beside what is done here. */
@@ -33,7 +31,6 @@ export function createApollo({
   schema,
   executor,
   direct,
-  metrics,
   introspection,
   watching,
 }: ApolloOptions): ApolloServer<RequestContext> {
@@ -58,7 +55,7 @@ export function createApollo({
       ApolloServerPluginInlineTraceDisabled(),
       ApolloServerPluginUsageReportingDisabled(),
       limitsPlugin(schema, direct, introspection),
-      answerPlugin(metrics),
+      answerPlugin,
       ...(watching ? [watching] : []),
     ],
   });
@@ -110,7 +107,8 @@ const limitsPlugin = (
 ): ApolloServerPlugin<RequestContext> => ({
   async requestDidStart() {
     return {
-      async didResolveOperation({ source, document, operation, request, contextValue }) {
+      async didResolveOperation({ source, document, operation, operationName, request, contextValue }) {
+        contextValue.call.operation = operationName ?? null;
         if (operation === undefined) return;
         contextValue.beginOperation(operation.operation);
         if (readsSchema(document, operation)) assertMayReadSchema(contextValue, introspection);
@@ -122,31 +120,26 @@ const limitsPlugin = (
   },
 });
 
-/** Logs errors, answers with the status that the gravest of them asks for, and measures. */
-const answerPlugin = (metrics: Metrics): ApolloServerPlugin<RequestContext> => ({
-  async requestDidStart({ contextValue: { executed } }) {
-    const startedAt = executed?.beganAt ?? performance.now();
+/** Logs errors, and answers with the status that the gravest of them asks for. */
+const answerPlugin: ApolloServerPlugin<RequestContext> = {
+  async requestDidStart() {
     return {
       async didEncounterErrors({ errors, contextValue }) {
         for (const error of errors) logError(error, contextValue.log);
       },
-      async willSendResponse({ response, operationName }) {
+      async willSendResponse({ response }) {
         if (response.body.kind !== 'single') return;
         const { singleResult } = response.body;
-        if (singleResult.errors) {
-          const status = statusOf(
-            singleResult.errors.map((error) => error.extensions?.['code'] as ErrorCode),
-          );
-          if (status === errorStatus.UNAUTHENTICATED) response.http.headers.set('www-authenticate', 'Bearer');
-          if (status === errorStatus.UNAVAILABLE)
-            response.http.headers.set('retry-after', String(retryAfterSeconds));
-          response.http.status = status;
-        }
-        metrics.operation(operationName, response.http.status ?? 200, (performance.now() - startedAt) / 1000);
+        if (!singleResult.errors) return;
+        const status = statusOf(singleResult.errors.map((error) => error.extensions?.['code'] as ErrorCode));
+        if (status === errorStatus.UNAUTHENTICATED) response.http.headers.set('www-authenticate', 'Bearer');
+        if (status === errorStatus.UNAVAILABLE)
+          response.http.headers.set('retry-after', String(retryAfterSeconds));
+        response.http.status = status;
       },
     };
   },
-});
+};
 
 function statusOf(codes: readonly ErrorCode[]): number {
   return Math.max(...codes.map((code) => errorStatus[code] ?? 500));

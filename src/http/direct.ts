@@ -11,7 +11,6 @@ import type { RequestContext } from '../caller/context.ts';
 import { piecesMax, plansMax } from '../shared/limits.ts';
 import { isPromise } from '../shared/promise.ts';
 import type { Executor } from './executor.ts';
-import type { Metrics } from './metrics.ts';
 import { assertWithinLimits, readsSchema } from './operation-limits.ts';
 import { type Execution, Pieces, textOf } from './pieces.ts';
 import { plainReader, type ReadPlain, variablesOf } from './variables.ts';
@@ -26,7 +25,7 @@ import { plainReader, type ReadPlain, variablesOf } from './variables.ts';
 declare module '../caller/context.ts' {
   interface RequestContext {
     /** What was executed already, and has errors to tell. */
-    executed?: { result: ExecutionResult; beganAt: number };
+    executed?: { result: ExecutionResult };
   }
 }
 
@@ -49,15 +48,7 @@ export interface Direct {
   answer(body: unknown, context: () => RequestContext): string | null | Promise<string | null>;
 }
 
-export function createDirect({
-  schema,
-  executor,
-  metrics,
-}: {
-  schema: GraphQLSchema;
-  executor: Executor;
-  metrics: Pick<Metrics, 'operation'>;
-}): Direct {
+export function createDirect({ schema, executor }: { schema: GraphQLSchema; executor: Executor }): Direct {
   const documents = new LRUCache<string, Known>({ max: plansMax });
   const pieces = new Pieces(piecesMax);
 
@@ -111,8 +102,8 @@ export function createDirect({
       } catch {
         return null;
       }
-      const beganAt = performance.now();
       const context = contextOf();
+      context.call.operation = known.name;
       context.beginOperation(known.execution.operation.operation);
       const execution: Execution = {
         ...known.execution,
@@ -122,11 +113,10 @@ export function createDirect({
       };
       const written = (result: ExecutionResult): string | null => {
         if (result.errors) {
-          context.executed = { result, beganAt };
+          context.executed = { result };
           return null;
         }
         const data = execution.hasPieces ? textOf(result.data) : JSON.stringify(result.data);
-        metrics.operation(known.name, 200, (performance.now() - beganAt) / 1000);
         return `{"data":${data}}\n`;
       };
       const result = executor.run(known.document, execution);
@@ -150,7 +140,7 @@ function callIn(body: unknown): Call | null {
   return { query, variables: variables ?? {}, operationName };
 }
 
-const isRecord = (value: unknown): value is Record<string, unknown> =>
+export const isRecord = (value: unknown): value is Record<string, unknown> =>
   value !== null && typeof value === 'object' && !Array.isArray(value);
 
 /** Who names no media type, or one of these, is answered with this one. */

@@ -1,11 +1,17 @@
 import type { Pool } from 'pg';
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { looksSecret } from '../audit/looks-secret.ts';
 
 /** What /metrics shows, in Prometheus' text format. Every server has a registry of its own. */
 export interface Metrics {
   registry: Registry;
-  /** @param seconds from the arrival of the request to its answer */
-  operation(name: string | null | undefined, status: number, seconds: number): void;
+  /**
+   * Told of each answer.
+   * @param name the operation's; null where it has none, or was not read
+   * @param isVouched whether the caller showed a token that was good: nobody else brings new names
+   * @param seconds from the arrival of the request to its answer
+   */
+  answered(name: string | null, status: number, isVouched: boolean, seconds: number): void;
   batch(loader: string, size: number): void;
   /** Told of each call that was refused for want of capacity. */
   shed(reason: 'event_loop' | 'queue_full' | 'late'): void;
@@ -79,18 +85,19 @@ export function createMetrics(
   for (const reason of ['event_loop', 'queue_full', 'late']) shed.inc({ reason }, 0);
 
   const names = new Set<string>();
-  function label(name: string | null | undefined): string {
+  function label(name: string | null, isNew: boolean): string {
     if (!name) return '(anonymous)';
     if (names.has(name)) return name;
-    if (names.size >= operationNamesMax || name.length > 100) return '(other)';
+    // Nobody keeps a client from writing a code there.
+    if (!isNew || names.size >= operationNamesMax || name.length > 100 || looksSecret(name)) return '(other)';
     names.add(name);
     return name;
   }
 
   return {
     registry,
-    operation(name, status, seconds) {
-      const operation = label(name);
+    answered(name, status, isVouched, seconds) {
+      const operation = label(name, isVouched && status === 200);
       requests.inc({ operation, status: String(status) });
       durations.observe({ operation }, seconds);
     },

@@ -1,10 +1,12 @@
 import { AsyncResource } from 'node:async_hooks';
 import underPressure from '@fastify/under-pressure';
 import { errorCodes, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
-import type { Caller } from '../caller/caller.ts';
 import { unavailable } from '../shared/errors.ts';
+import type { KeyRing } from '../shared/key-ring.ts';
 import * as limits from '../shared/limits.ts';
-import { FairQueue, type Place } from './fair-queue.ts';
+import { isIssued, parseMfaToken } from '../signin/token.ts';
+import { isRecord } from './direct.ts';
+import { FairQueue, type Place, type Turn } from './fair-queue.ts';
 import type { Metrics } from './metrics.ts';
 
 /*
@@ -22,11 +24,15 @@ declare module 'fastify' {
 export interface Overload {
   /** Past this delay of the event loop, calls are refused; 0 for never. */
   eventLoopDelayMsMax?: number;
+  /** A connection on which nothing is sent or taken for so long is closed. */
+  connectionTimeoutMs?: number;
+  /** Past so many, new connections are closed at once. */
+  connectionsMax?: number;
   /** A call that takes longer is answered UNAVAILABLE. */
   answerMsMax?: number;
   /** Calls that are worked on at once. */
   callsRunningMax?: number;
-  /** Calls of one boundary that wait for that. */
+  /** Calls of one boundary, or of one tenant's MFA steps, that wait for that. */
   callsWaitingMax?: number;
 }
 
@@ -39,7 +45,8 @@ export async function addLoadShedding(
   await app.register(underPressure, {
     maxEventLoopDelay: eventLoopDelayMsMax,
     pressureHandler: async (request) => {
-      if (!request.url.startsWith('/graphql')) return;
+      // The route's: an address may be written with escapes.
+      if (request.routeOptions.url !== '/graphql') return;
       metrics.shed('event_loop');
       throw unavailable();
     },
@@ -65,22 +72,25 @@ export function answerInTime(
 }
 
 /**
- * Hooks of a route whose calls are worked on in turns: of a tenant, an application, the installation, and
- * of those without a bearer token, each for itself. A call takes its turn when its body is there, and has
+ * Hooks of a route whose calls are worked on in turns: see `turnOf`. A call takes its turn when its body is there, and has
  * it until its answer is: neither a slow sender nor a slow reader keeps others waiting.
  */
 export function fairTurns(
   metrics: Pick<Metrics, 'shed' | 'watchQueue'>,
   { callsRunningMax = limits.callsRunningMax, callsWaitingMax = limits.callsWaitingMax }: Overload,
+  keyRing: KeyRing,
 ) {
   const queue = new FairQueue({ runningMax: callsRunningMax, waitingMax: callsWaitingMax });
   metrics.watchQueue(queue);
+  const tooMany = (group: string) => {
+    metrics.shed('queue_full');
+    return unavailable(new Error(`${callsWaitingMax} calls of ${group} wait already`));
+  };
   return {
     preHandler(request: FastifyRequest, reply: FastifyReply, done: (error?: Error) => void): void {
-      const place = queue.enter(keyOf(request.caller));
+      const place = queue.enter(() => turnOf(request, keyRing));
       if (place === null) {
-        metrics.shed('queue_full');
-        done(unavailable(new Error(`${callsWaitingMax} calls of ${keyOf(request.caller)} wait already`)));
+        done(tooMany(turnOf(request, keyRing).group));
         return;
       }
       request.place = place;
@@ -88,7 +98,9 @@ export function fairTurns(
         done();
         return;
       }
-      place.start = AsyncResource.bind(() => done());
+      const goOn = AsyncResource.bind(done);
+      place.start = () => goOn();
+      place.refuse = () => goOn(tooMany(place.turn?.group ?? ''));
       // Nobody is there any more; work that has begun keeps its turn until it ends.
       reply.raw.once('close', () => {
         if (!place.isRunning) queue.leave(place);
@@ -101,5 +113,30 @@ export function fairTurns(
   };
 }
 
-/** No boundary is written so. */
-const keyOf = (caller: Caller | null): string => caller?.boundaryKey ?? 'anonymous';
+/**
+ * Whose turn a call takes. Callers of one boundary are a group; within an application's or the installation's,
+ * as a sign-in service is, each tenant that calls name is a member. Calls in an MFA step without a bearer token
+ * are a group of their tenant, and each token a member. Whoever shows neither bearer nor an issued MFA token
+ * takes turns with all of those.
+ */
+function turnOf({ caller, body }: FastifyRequest, keyRing: KeyRing): Turn {
+  if (caller !== null && caller.tenantId !== null) return { group: caller.boundaryKey, member: '' };
+  const { tenantId, mfaToken } = namedIn(body);
+  const ofToken = mfaToken === undefined ? undefined : parseMfaToken(mfaToken)?.tenantId;
+  if (caller !== null) return { group: caller.boundaryKey, member: tenantId ?? ofToken ?? '' };
+  return mfaToken !== undefined && ofToken !== undefined && isIssued(mfaToken, keyRing)
+    ? { group: `steps of ${ofToken}`, member: mfaToken }
+    : { group: 'anonymous', member: '' };
+}
+
+/** What the variables of a call name, themselves or in an input. Literals of its document are not looked at. */
+function namedIn(body: unknown): { tenantId?: string; mfaToken?: string } {
+  if (!isRecord(body) || !isRecord(body['variables'])) return {};
+  for (const input of [body['variables'], ...Object.values(body['variables'])]) {
+    if (!isRecord(input)) continue;
+    const { tenantId, mfaToken } = input;
+    if (typeof mfaToken === 'string') return { mfaToken };
+    if (typeof tenantId === 'string') return { tenantId };
+  }
+  return {};
+}

@@ -1,4 +1,11 @@
-import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes } from 'node:crypto';
+import {
+  createCipheriv,
+  createDecipheriv,
+  createHmac,
+  hkdfSync,
+  randomBytes,
+  timingSafeEqual,
+} from 'node:crypto';
 
 /** A secret as it is stored: sealed or digested, with the id of the key that did it. */
 export interface KeptSecret {
@@ -17,6 +24,7 @@ class UnknownKey extends Error {
 
 const nonceBytes = 12;
 const tagBytes = 16;
+const markBytes = 16;
 
 /**
  * The keys that seal secrets at rest. The first seals, all open.
@@ -27,6 +35,7 @@ const tagBytes = 16;
 export class KeyRing {
   readonly #sealing: ReadonlyMap<string, Buffer>;
   readonly #digesting: ReadonlyMap<string, Buffer>;
+  readonly #marking: ReadonlyMap<string, Buffer>;
   readonly #first: string;
 
   /** @param keys 32 bytes each; at least one */
@@ -39,6 +48,7 @@ export class KeyRing {
       );
     this.#sealing = derive('seal');
     this.#digesting = derive('digest');
+    this.#marking = derive('mark');
     this.#first = first.id;
   }
 
@@ -81,7 +91,22 @@ export class KeyRing {
       .digest();
     return { keyId, bytes };
   }
+
+  /** What only servers with these keys can write beside a text: 128 bits of HMAC-SHA-256. No secret itself. */
+  mark(text: string): string {
+    return markBy(keyOf(this.#marking, this.#first), text).toString('base64url');
+  }
+
+  /** Whether one of the keys made the mark. */
+  isMarked(text: string, mark: string): boolean {
+    const given = Buffer.from(mark, 'base64url');
+    if (given.length !== markBytes) return false;
+    return [...this.#marking.values()].some((key) => timingSafeEqual(markBy(key, text), given));
+  }
 }
+
+const markBy = (key: Buffer, text: string): Buffer =>
+  createHmac('sha256', key).update(text).digest().subarray(0, markBytes);
 
 function keyOf(keys: ReadonlyMap<string, Buffer>, id: string): Buffer {
   const key = keys.get(id);

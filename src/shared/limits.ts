@@ -74,6 +74,8 @@ export const headersTimeoutMs = 5_000;
 export const timeoutCheckMs = 1_000;
 /** Longer than the 60 s after which common proxies drop an idle connection: they must be the first to. */
 export const keepAliveMs = 65_000;
+/** Nothing is sent or taken on a connection for so long; longer than `keepAliveMs`, so that it ends none which is only idle. */
+export const connectionTimeoutMs = 70_000;
 /** From a request's head to its answer; then UNAVAILABLE. Statements end by themselves at about the same time. */
 export const answerMsMax = 2_800;
 /** A database that takes longer to say `select 1` is no ready one. */
@@ -139,6 +141,8 @@ export const stopSecondsMax = 9;
 /** Past this delay of the event loop, requests are refused rather than queued. */
 export const eventLoopDelayMsMax = 1_000;
 export const retryAfterSeconds = 2;
+/** Connections of a server: many times what proxies keep. Each takes some ten kilobytes. */
+export const connectionsMax = 10_000;
 /** Calls that a server works on at once: more than it has connections, since many need none. */
 export const callsRunningMax = 64;
 /** Calls of one boundary that may wait for their turn; they do for at most `answerMsMax`. */

@@ -81,7 +81,9 @@ export async function openStep(
     caller !== null &&
     (!caller.reachesTenant(found.subject.tenant) ||
       (caller.tenantId !== null && caller.subject !== found.subject.userId));
-  return isForeign ? new InvalidMfaToken() : { ...found, actor: found.subject.userId };
+  if (isForeign) return new InvalidMfaToken();
+  context.call.isInStep = true;
+  return { ...found, actor: found.subject.userId };
 }
 
 async function readStep(

@@ -83,9 +83,9 @@ export async function startMfa(
   return answerOf(context, kept, saved.requiredAt, step?.token.text ?? null);
 }
 
-function newStep({ ids, clock }: RequestContext, tenantId: string, purpose: StepPurpose): NewStep {
+function newStep({ ids, clock, keyRing }: RequestContext, tenantId: string, purpose: StepPurpose): NewStep {
   const expiresAt = secondsAfter(clock.now(), stepSeconds[purpose]);
-  return { id: ids.next(), purpose, token: newMfaToken(tenantId), expiresAt };
+  return { id: ids.next(), purpose, token: newMfaToken(tenantId, keyRing), expiresAt };
 }
 
 /**
@@ -164,7 +164,7 @@ async function repeat(
   if ('notFound' in kept || !isThere) return new NotFound('tenant');
   const requiredAt = first.requiredAt === null ? null : toDate(first.requiredAt);
   if (kept.step === null) return answerOf(context, kept, requiredAt, null);
-  const token = newMfaToken(tenantId);
+  const token = newMfaToken(tenantId, context.keyRing);
   await countOf(
     context.em,
     sql`update mfa_steps set token_hash = ${token.hash} where tenant_id = ${tenantId} and id = ${kept.step.id}`,

@@ -1,22 +1,34 @@
 import { createHash, randomBytes } from 'node:crypto';
+import type { KeyRing } from '../shared/key-ring.ts';
 import { mfaTokenBytes } from '../shared/limits.ts';
 import { isId } from '../shared/text.ts';
 
 /**
  * An MFA token: 256 random bits, then the tenant's id, which only says where to look (one shard
  * holds all of a tenant) and grants nothing. Stored is the digest of the random part.
+ *
+ * Then comes a mark of both. It grants nothing either: it tells without a look at the database that the token
+ * was issued, whether or not its step is open, so that calls with made-up tokens wait behind each other. Tokens
+ * without a good one do all that others do.
  */
 export interface MfaToken {
   tenantId: string;
   hash: string;
 }
 
-const tokenPattern = /^([A-Za-z0-9_-]{43})\.([A-Za-z0-9_-]{2,86})$/;
+const tokenPattern = /^([A-Za-z0-9_-]{43})\.([A-Za-z0-9_-]{2,86})(?:\.([A-Za-z0-9_-]{22}))?$/;
 
 /** @returns the text to hand out, and what to store of it */
-export function newMfaToken(tenantId: string): { text: string; hash: string } {
+export function newMfaToken(tenantId: string, keyRing: KeyRing): { text: string; hash: string } {
   const random = randomBytes(mfaTokenBytes).toString('base64url');
-  return { text: `${random}.${encoded(tenantId)}`, hash: hashOf(random) };
+  const marked = `${random}.${encoded(tenantId)}`;
+  return { text: `${marked}.${keyRing.mark(marked)}`, hash: hashOf(random) };
+}
+
+/** Whether a token of this installation's, by its mark. */
+export function isIssued(text: string, keyRing: KeyRing): boolean {
+  const [, random, place, mark] = tokenPattern.exec(text) ?? [];
+  return mark !== undefined && keyRing.isMarked(`${random}.${place}`, mark);
 }
 
 /** @returns null for what cannot be a token */

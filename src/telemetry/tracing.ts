@@ -46,7 +46,7 @@ export interface TracingSettings {
 }
 
 export interface Tracing {
-  /** Fastify's logger of a request: its lines carry the trace's id. */
+  /** For routes that are traced: Fastify's logger of a request, whose lines carry the trace's id. */
   childLoggerFactory(
     logger: FastifyBaseLogger,
     bindings: object,
@@ -93,7 +93,6 @@ export function openTracing({ endpoint, headers, serviceName, ratio }: TracingSe
 
   return {
     childLoggerFactory(logger, bindings, options, request) {
-      if (!request.url?.startsWith('/graphql')) return logger.child(bindings, options);
       const caller = propagator.extract(ROOT_CONTEXT, request.headers, defaultTextMapGetter);
       const attributes = { 'http.request.method': request.method ?? '', 'http.route': '/graphql' };
       const span = tracer.startSpan(

@@ -8,6 +8,8 @@ import { bearerSettings, goodClaims, type IssuerKey, signed } from './tokens.ts'
 
 /** A server that fetches its keys from a key server, by a clock that only moves when told to. */
 export interface RemoteIssuer {
+  /** Of the server. */
+  url: string;
   keyServer: KeyServer;
   clock: TestClock;
   /** The HTTP status of a call with a fresh token of this key. */
@@ -32,6 +34,7 @@ export async function startRemoteIssuer(database: Database, respond: Respond): P
   });
   const tokenOf = async (key: IssuerKey) => signed(key, goodClaims(clock));
   const issuer: RemoteIssuer = {
+    url: server.url,
     keyServer,
     clock,
     tokenOf,

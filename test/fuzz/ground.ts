@@ -106,7 +106,7 @@ export async function makeFuzzGround(production: ProductionServer): Promise<Fuzz
     ),
     learn(caller, text) {
       if (caller.seesForeign) return;
-      for (const [, mfaToken, place] of text.matchAll(/"mfaToken":"([\w-]{43}\.([\w-]+))"/g)) {
+      for (const [, mfaToken, place] of text.matchAll(/"mfaToken":"([\w-]{43}\.([\w-]+)\.[\w-]{22})"/g)) {
         if (Buffer.from(place ?? '', 'base64url').toString() === own.tenantId) {
           remember(ground.known['mfaToken'], mfaToken);
         }

@@ -137,7 +137,8 @@ test('objects of lists that are remembered as text are read by who may, and chan
 
 test('a call is counted once, by its name, whichever way it goes', async () => {
   const query = 'query CountedOnce { __typename }';
-  for (let n = 0; n < 5; n += 1) await post(server, { query });
+  const headers = { authorization: `Bearer ${await server.token()}` };
+  for (let n = 0; n < 5; n += 1) await post(server, { query }, headers);
   const { text } = await send(server, '/metrics');
   expect(text).toContain('cufflink_graphql_requests_total{operation="CountedOnce",status="200"} 5');
   expect(text).toContain('cufflink_graphql_request_duration_seconds_count{operation="CountedOnce"} 5');
@@ -205,9 +206,8 @@ test('with pieces or without, data and errors are those of graphql-js', async ()
       fc.uniqueArray(fc.constantFrom(...fields), { minLength: 1, maxLength: 4 }),
       fc.constantFrom('rows', 'strict', 'x: rows', 'toJSON: rows', 'rows(ids: $ids)'),
       async (made, selected, root) => {
-        const metrics = { operation: () => {} };
         const executor = createExecutor(schema);
-        const direct = createDirect({ schema, executor, metrics });
+        const direct = createDirect({ schema, executor });
         const query = `query ($ids: [ID!]) { ${root} { ${selected.join(' ')} } again: rows(ids: $ids) { id } }`;
         const document = parse(query);
         direct.learn(query, document);
@@ -216,7 +216,7 @@ test('with pieces or without, data and errors are those of graphql-js', async ()
           const denied = new Set(rows.filter((_, n) => round % 2 === 1 && made[n]?.[2]));
           const contextValue: Asker = { denied, rows: round === 2 ? rows.toReversed() : rows };
           const expected = await execute({ schema, document, contextValue, variableValues: { ids: ['a'] } });
-          const asked = { ...contextValue, beginOperation: () => {} } as unknown as RequestContext;
+          const asked = { ...contextValue, call: {}, beginOperation: () => {} } as unknown as RequestContext;
           const answer = await direct.answer({ query, variables: { ids: ['a'] } }, () => asked);
           if (expected.errors) {
             expect(answer).toBeNull();
@@ -250,13 +250,14 @@ test('no more objects are kept as text than may be, and those used last are', ()
 test('a text that a caller made long is not kept', async () => {
   const schema = guardedSchema();
   const executor = createExecutor(schema);
-  const direct = createDirect({ schema, executor, metrics: { operation: () => {} } });
+  const direct = createDirect({ schema, executor });
   const keep = jest.spyOn(Pieces.prototype, 'keep');
   const keptFor = async (alias: string): Promise<number> => {
     keep.mockClear();
     const query = `{ rows { ${alias}: id } }`;
     direct.learn(query, parse(query));
-    const asker = { denied: new Set(), rows: [Object.freeze({ id: 'one' })], beginOperation: () => {} };
+    const rows = [Object.freeze({ id: 'one' })];
+    const asker = { denied: new Set(), rows, call: {}, beginOperation: () => {} };
     for (let n = 0; n < 3; n += 1) await direct.answer({ query }, () => asker as unknown as RequestContext);
     return keep.mock.calls.length;
   };

@@ -7,7 +7,6 @@ import type { RequestContext } from '../../src/caller/context.ts';
 import { createApollo } from '../../src/http/apollo.ts';
 import { createDirect } from '../../src/http/direct.ts';
 import { createExecutor } from '../../src/http/executor.ts';
-import type { Metrics } from '../../src/http/metrics.ts';
 import { plansMax } from '../../src/shared/limits.ts';
 
 setFlagsFromString('--expose-gc');
@@ -16,13 +15,11 @@ const collectGarbage: () => void = runInNewContext('gc');
 test('documents that come once do not pile up', async () => {
   const schema = buildSchema('type Query { a: String }');
   const executor = createExecutor(schema);
-  const metrics = { operation: () => {} } as unknown as Metrics;
   const seen: WeakRef<DocumentNode>[] = [];
   const apollo = createApollo({
     schema,
     executor,
-    direct: createDirect({ schema, executor, metrics }),
-    metrics,
+    direct: createDirect({ schema, executor }),
     introspection: true,
     watching: {
       requestDidStart: async () => ({
@@ -30,7 +27,7 @@ test('documents that come once do not pile up', async () => {
       }),
     },
   });
-  const contextValue = { beginOperation: () => {} } as unknown as RequestContext;
+  const contextValue = { call: {}, beginOperation: () => {} } as unknown as RequestContext;
   for (let n = 0; n < 5 * plansMax; n += 1) {
     const { body } = await apollo.executeOperation({ query: `query Once${n} { a }` }, { contextValue });
     expect(body).toMatchObject({ singleResult: { data: { a: null } } });

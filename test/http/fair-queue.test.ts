@@ -2,10 +2,13 @@ import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { FairQueue, type Place } from '../../src/http/fair-queue.ts';
 
+/** A letter is a group; a capital one of the group of small ones is its other member. */
+const turnOf = (key: string) => () => ({ group: key.toLowerCase(), member: key });
+
 /** Enters so many of a key; tells by a letter of the key, in the order in which they had their turn. */
 function fill(queue: FairQueue, keys: string, turns: string[]): Place[] {
   return [...keys].map((key) => {
-    const place = queue.enter(key);
+    const place = queue.enter(turnOf(key));
     if (place === null) throw new Error(`${key} was refused`);
     if (place.isRunning) turns.push(key);
     place.start = () => turns.push(key);
@@ -20,6 +23,8 @@ describe('REL-6: the fair queue', () => {
     ['aaabbbccc', 1, 'aabcabcbc'],
     ['aaaa', 4, 'aaaa'],
     ['abacad', 1, 'abacda'],
+    ['aaaaAA', 1, 'aaAaAa'],
+    ['aaaaAAbb', 1, 'aabAbaAa'],
   ])('REL-6: of %s, %i at once, the turns are %s', (keys, runningMax, expected) => {
     const queue = new FairQueue({ runningMax, waitingMax: 10 });
     const turns: string[] = [];
@@ -34,8 +39,28 @@ describe('REL-6: the fair queue', () => {
   test('REL-6: a key that waits as often as it may is refused, and others are not', () => {
     const queue = new FairQueue({ runningMax: 1, waitingMax: 2 });
     fill(queue, 'aaa', []);
-    expect(queue.enter('a')).toBeNull();
-    expect(queue.enter('b')).not.toBeNull();
+    expect(queue.enter(turnOf('a'))).toBeNull();
+    expect(queue.enter(turnOf('b'))).not.toBeNull();
+  });
+
+  test('REL-6: of a group that waits as often as it may, the member with most gives up its last for another', () => {
+    const queue = new FairQueue({ runningMax: 1, waitingMax: 4 });
+    const turns: string[] = [];
+    const places = fill(queue, 'aaaaa', turns);
+    const refused: number[] = [];
+    for (const [n, place] of places.entries()) place.refuse = () => refused.push(n);
+    expect(queue.enter(turnOf('a'))).toBeNull();
+    places.push(...fill(queue, 'AA', turns));
+    expect(refused).toEqual([4, 3]);
+    // Now it would only have the other's share.
+    expect(queue.enter(turnOf('A'))).toBeNull();
+    expect(queue.enter(turnOf('a'))).toBeNull();
+    expect(queue.waiting).toBe(4);
+    for (let left = places.length; left > 0; left -= 1) {
+      const running = places.find(({ isRunning }) => isRunning);
+      if (running) queue.leave(running);
+    }
+    expect(turns.join('')).toBe('aaAaA');
   });
 
   test('REL-6: whatever enters and leaves, nobody waits beside a free turn, no more run than may, and nothing is left', () => {
@@ -50,8 +75,8 @@ describe('REL-6: the fair queue', () => {
         const leave = (index: number) => inside.splice(index % inside.length, 1)[0]?.place as Place;
         for (const each of steps) {
           if ('enter' in each) {
-            const place = queue.enter(each.enter);
-            const ofKey = inside.filter(({ place: { key, isRunning } }) => key === each.enter && !isRunning);
+            const place = queue.enter(turnOf(each.enter));
+            const ofKey = inside.filter(({ place }) => place.turn?.group === each.enter && !place.isRunning);
             if (place === null) expect(ofKey).toHaveLength(5);
             else {
               const entry = { place, turns: place.isRunning ? 1 : 0 };

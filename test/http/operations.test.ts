@@ -4,8 +4,12 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { databaseSchema } from '../../src/database-schema.ts';
 import { openDatabase } from '../../src/db/connection.ts';
 import { eventLoopDelayMsMax } from '../../src/shared/limits.ts';
-import { databaseUrl, startTestServer, type TestServer } from '../setup/harness.ts';
+import { hangUp } from '../caller/key-server.ts';
+import { startRemoteIssuer } from '../caller/remote-issuer.ts';
+import { makeKey } from '../caller/tokens.ts';
+import { databaseUrl, startTestServer, type TestServer, uniqueId } from '../setup/harness.ts';
 import { makeWorld } from '../setup/world.ts';
+import { signInWorld, startToken } from '../signin/user-agent.ts';
 import { codesOf, post, send, times } from './send.ts';
 
 let server: TestServer;
@@ -51,17 +55,50 @@ describe('metrics', () => {
         ?.slice(line.length + 1),
     );
 
+  const requests = (text: string, operation: string, status: number) =>
+    metric(text, `cufflink_graphql_requests_total{operation="${operation}",status="${status}"}`) || 0;
+
   test('count operations by name and status, and how long they took', async () => {
-    await post(server, { query: 'query Named { __typename }' });
-    await post(server, { query: 'query Named { __typename }' });
-    await post(server, { query: 'query Refused { viewer { subject } }' });
+    const headers = { authorization: `Bearer ${await server.token()}` };
+    await post(server, { query: 'query Named { __typename }' }, headers);
+    await post(server, { query: 'query Named { __typename }' }, headers);
+    await post(server, { query: 'query Named { viewer { subject } }' });
     const text = await metrics();
-    expect(metric(text, 'cufflink_graphql_requests_total{operation="Named",status="200"}')).toBe(2);
-    expect(metric(text, 'cufflink_graphql_requests_total{operation="Refused",status="401"}')).toBe(1);
-    expect(metric(text, 'cufflink_graphql_request_duration_seconds_count{operation="Named"}')).toBe(2);
+    expect(requests(text, 'Named', 200)).toBe(2);
+    expect(requests(text, 'Named', 401)).toBe(1);
+    expect(metric(text, 'cufflink_graphql_request_duration_seconds_count{operation="Named"}')).toBe(3);
     expect(metric(text, 'cufflink_graphql_request_duration_seconds_sum{operation="Named"}')).toBeGreaterThan(
       0,
     );
+  });
+
+  test('count what is answered before GraphQL is reached: 400, 401, 413, and 503 while the issuer gives no keys', async () => {
+    const before = await metrics();
+    await post(server, '{');
+    await post(server, typename, { authorization: 'Bearer a.b.c' });
+    await post(server, 'x'.repeat(200_000));
+    const after = await metrics();
+    for (const status of [400, 401, 413]) {
+      expect(requests(after, '(anonymous)', status)).toBe(requests(before, '(anonymous)', status) + 1);
+    }
+    const issuer = await startRemoteIssuer(server.database, hangUp);
+    try {
+      const key = await makeKey('ES256', 'key');
+      for (let n = 0; n < 3; n += 1) expect(await issuer.status(key)).toBe(503);
+      expect(requests((await send(issuer, '/metrics')).text, '(anonymous)', 503)).toBe(3);
+    } finally {
+      await issuer.stop();
+    }
+  });
+
+  test('count a fault outside of GraphQL as 500', async () => {
+    const at = await startTestServer({
+      database: server.database,
+      authenticate: () => Promise.reject(new Error('A fault of ours.')),
+    });
+    expect((await post(at, typename)).status).toBe(500);
+    expect(requests((await send(at, '/metrics')).text, '(anonymous)', 500)).toBe(1);
+    await at.stop();
   });
 
   test('show the pool and the batches of the loaders', async () => {
@@ -78,16 +115,50 @@ describe('metrics', () => {
     expect(metric(after, 'cufflink_database_connections{state="waiting"}')).toBe(0);
   });
 
+  const namesAt = async (at: { url: string }) => {
+    const { text } = await send(at, '/metrics');
+    return new Set([...text.matchAll(/requests_total\{operation="([^"]+)"/g)].map(([, name]) => name));
+  };
+
   test('names that clients make up do not grow them without end', async () => {
     const at = await startTestServer({ database: server.database, eventLoopDelayMsMax });
-    for (let i = 0; i < 300; i += 1) await post(at, { query: `query Made${i} { __typename }` });
-    await post(at, { query: `query ${'L'.repeat(5_000)} { __typename }` });
-    const { text } = await send(at, '/metrics');
+    const headers = { authorization: `Bearer ${await at.token()}` };
+    await post(at, { query: `query ${'L'.repeat(5_000)} { __typename }` }, headers);
+    for (let i = 0; i < 300; i += 1) await post(at, { query: `query Made${i} { __typename }` }, headers);
+    const names = await namesAt(at);
     await at.stop();
-    const names = new Set([...text.matchAll(/requests_total\{operation="([^"]+)"/g)].map(([, name]) => name));
-    expect(names.size).toBeLessThanOrEqual(202);
+    expect(names.size).toBe(201);
     expect(names).toContain('(other)');
-    expect(text).not.toContain('LLLL');
+    expect([...names].join()).not.toContain('LLLL');
+  });
+
+  test('names come from calls that succeed and whose caller showed a good token: bearer, or MFA token', async () => {
+    const at = await startTestServer({ database: server.database });
+    const bearer = { authorization: `Bearer ${await at.token()}` };
+    await post(at, { query: 'query Nobody { __typename }' });
+    await post(at, { query: 'query Broken { nothing }' }, bearer);
+    await post(at, { query: 'query Known { __typename }' }, bearer);
+    await post(at, { query: 'query Known { __typename }' });
+    const world = await signInWorld(at);
+    const query = `mutation Step($input: EnrollTotpAuthFactorInput!) { enrollTotpAuthFactor(input: $input) { __typename } }`;
+    const step = (mfaToken: string) => post(at, { query, variables: { input: { mfaToken } } });
+    await step('no token');
+    expect(await namesAt(at)).not.toContain('Step');
+    await step(await startToken(world, uniqueId('user')));
+    const names = await namesAt(at);
+    await at.stop();
+    expect(names).toContain('Known');
+    expect(names).toContain('Step');
+    expect(names).not.toContain('Nobody');
+    expect(names).not.toContain('Broken');
+  });
+
+  test('LOG-1: a name that looks like a secret is none', async () => {
+    const headers = { authorization: `Bearer ${await server.token()}` };
+    for (const name of ['ABCDEFGHJKMNPQRSTVWX', 'JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP', 'a'.repeat(43)]) {
+      expect((await post(server, { query: `query ${name} { __typename }` }, headers)).status).toBe(200);
+      expect(await metrics()).not.toContain(name);
+    }
   });
 });
 
@@ -139,6 +210,9 @@ describe('REL-6: overload', () => {
     expect(codesOf(shed)).toEqual(['UNAVAILABLE']);
     expect(shed.headers.get('retry-after')).toBe('2');
     expect(shed.headers.get('cache-control')).toBe('no-store');
+    // Another way to write the same address.
+    const escaped = { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{' };
+    expect((await send(at, '/%67raphql', escaped)).status).toBe(503);
     for (const path of ['/health/live', '/health/ready', '/metrics'])
       expect((await send(at, path)).status).toBe(200);
     await sleep(2_500);

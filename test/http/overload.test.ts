@@ -1,19 +1,24 @@
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import { request } from 'node:http';
 import { connect } from 'node:net';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import type { PoolClient } from 'pg';
 import { databaseSchema } from '../../src/database-schema.ts';
 import { type Database, openDatabase } from '../../src/db/connection.ts';
-import { headersTimeoutMs, timeoutCheckMs } from '../../src/shared/limits.ts';
+import { KeyRing } from '../../src/shared/key-ring.ts';
+import { headersTimeoutMs, requestTimeoutMs, timeoutCheckMs } from '../../src/shared/limits.ts';
+import { newMfaToken } from '../../src/signin/token.ts';
 import { untilTrue } from '../process/servers.ts';
 import {
   databaseUrl,
+  encryptionKeys,
   startTestServer,
   type TestCaller,
   type TestServer,
   uniqueId,
 } from '../setup/harness.ts';
-import { codesOf, post, send } from './send.ts';
+import { codesOf, post, type Reply, send } from './send.ts';
 
 const callsRunningMax = 2;
 const callsWaitingMax = 20;
@@ -47,6 +52,18 @@ const metric = async (line: string): Promise<number> => {
 };
 const running = () => metric('cufflink_requests_in_progress{state="running"}');
 const waiting = () => metric('cufflink_requests_in_progress{state="waiting"}');
+
+/** What comes back for these bytes until the connection is closed. */
+const answerTo = ({ url }: { url: string }, bytes: string): Promise<string> =>
+  new Promise((resolve, reject) => {
+    const socket = connect(Number(new URL(url).port), '127.0.0.1', () => socket.write(bytes));
+    let text = '';
+    socket.on('data', (data) => {
+      text += data;
+    });
+    socket.on('close', () => resolve(text));
+    socket.on('error', reject);
+  });
 
 describe('REL-6: while every call waits for the database', () => {
   let busy: PoolClient;
@@ -94,6 +111,69 @@ describe('REL-6: while every call waits for the database', () => {
     expect(server.logs()).toMatch(/20 calls of \[[^\]]*tenant-[^\]]*\] wait already/);
   });
 
+  describe('the MFA step', () => {
+    const startMfa = `mutation ($input: StartMfaInput!) { startMfa(input: $input) { __typename } }`;
+    const verify = `mutation ($input: VerifyTotpAuthFactorChallengeInput!) {
+      verifyTotpAuthFactorChallenge(input: $input) { __typename } }`;
+
+    /** Sends noise until as many wait as may, then a call of somebody else; tells in which order all were answered. */
+    async function besideNoise(noise: () => Promise<Reply>, other: () => Promise<Reply>): Promise<string[]> {
+      const answered: string[] = [];
+      const note = async (name: string, call: Promise<{ status: number }>) => {
+        answered.push(`${name} ${(await call).status}`);
+      };
+      const calls = Array.from({ length: callsRunningMax + callsWaitingMax }, () => note('noise', noise()));
+      await untilTrue(async () => (await waiting()) === callsWaitingMax);
+      const before = await metric('cufflink_requests_shed_total{reason="queue_full"}');
+      const last = note('other', other());
+      await untilTrue(
+        async () =>
+          (await waiting()) === callsWaitingMax + 1 ||
+          (await metric('cufflink_requests_shed_total{reason="queue_full"}')) > before,
+      );
+      busy.release();
+      await Promise.all([...calls, last]);
+      return answered;
+    }
+
+    test('REL-6: a storm of sign-ins to one tenant does not keep those to another of its application out', async () => {
+      const applicationId = uniqueId('app');
+      const headers = {
+        authorization: `Bearer ${await server.token({ applicationId, scopes: ['mfa-workflow:execute'] })}`,
+      };
+      const user = { userId: 'user', accountName: 'user', trigger: 'LOGIN' };
+      const start = (tenantId: string) => () =>
+        post(server, { query: startMfa, variables: { input: { tenantId, ...user } } }, headers);
+      const answered = await besideNoise(start(uniqueId('noisy')), start(uniqueId('quiet')));
+      // It is no boundary of its own, so the last of the noise made room.
+      expect(answered.filter((each) => each === 'noise 503')).toHaveLength(1);
+      const served = answered.filter((each) => each !== 'noise 503');
+      expect(served.slice(0, 2 * callsRunningMax + 1)).toContain('other 200');
+    });
+
+    test('REL-6: a storm of made-up MFA tokens does not keep one out that was issued', async () => {
+      const keyRing = new KeyRing(encryptionKeys);
+      const call = (mfaToken: string) => () =>
+        post(server, { query: verify, variables: { input: { mfaToken, code: '123456' } } });
+      const issued = newMfaToken('some-tenant', keyRing).text;
+      const stranger = new KeyRing([{ id: 'test', key: randomBytes(32) }]);
+      const answered = await besideNoise(call(newMfaToken('some-tenant', stranger).text), call(issued));
+      expect(answered.filter((each) => each.endsWith('503'))).toEqual([]);
+      expect(answered.slice(0, 2 * callsRunningMax + 1)).toContain('other 200');
+    });
+
+    test('REL-6: nor does a storm with one token that was issued keep out another of its tenant', async () => {
+      const keyRing = new KeyRing(encryptionKeys);
+      const call = (mfaToken: string) => () =>
+        post(server, { query: verify, variables: { input: { mfaToken, code: '123456' } } });
+      const [noisy, quiet] = [newMfaToken('some-tenant', keyRing), newMfaToken('some-tenant', keyRing)];
+      const answered = await besideNoise(call(noisy.text), call(quiet.text));
+      expect(answered.filter((each) => each === 'noise 503')).toHaveLength(1);
+      expect(answered).toContain('other 200');
+      expect(server.logs()).toContain('20 calls of steps of some-tenant wait already');
+    });
+  });
+
   test('REL-6: who goes away, while waiting or being served, leaves no place taken', async () => {
     const { token } = await tenantsCaller();
     const gone = new AbortController();
@@ -131,19 +211,44 @@ test('REL-6: bodies that come slowly keep nobody waiting', async () => {
 
 test('REL-6: headers that do not end are answered with 408, in time', async () => {
   const startedAt = performance.now();
-  const answer = await new Promise<string>((resolve, reject) => {
-    const socket = connect(Number(new URL(server.url).port), '127.0.0.1', () =>
-      socket.write('POST /graphql HTTP/1.1\r\nhost: x\r\n'),
-    );
-    let text = '';
-    socket.on('data', (data) => {
-      text += data;
-    });
-    socket.on('close', () => resolve(text));
-    socket.on('error', reject);
-  });
+  const answer = await answerTo(server, 'POST /graphql HTTP/1.1\r\nhost: x\r\n');
   expect(answer).toContain('HTTP/1.1 408 Request Timeout');
   expect(performance.now() - startedAt).toBeLessThan(headersTimeoutMs + 3 * timeoutCheckMs);
+});
+
+test('REL-6: a body that does not end is answered with 408, in time', async () => {
+  const startedAt = performance.now();
+  const answer = await answerTo(
+    server,
+    'POST /graphql HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{',
+  );
+  expect(answer).toContain('HTTP/1.1 408 Request Timeout');
+  expect(answer).toContain('The request took too long to arrive.');
+  const milliseconds = performance.now() - startedAt;
+  expect(milliseconds).toBeGreaterThan(requestTimeoutMs - timeoutCheckMs);
+  expect(milliseconds).toBeLessThan(requestTimeoutMs + 3 * timeoutCheckMs);
+}, 30_000);
+
+test('REL-6: past so many connections new ones are closed, and those that are there are served', async () => {
+  const at = await startTestServer({ database, policySnapshot: false, connectionsMax: 2 });
+  const port = Number(new URL(at.url).port);
+  const open = await Promise.all(
+    [1, 2].map(async () => {
+      const socket = connect(port, '127.0.0.1');
+      await once(socket, 'connect');
+      return socket;
+    }),
+  );
+  const third = connect(port, '127.0.0.1');
+  third.on('error', () => {});
+  await new Promise((resolve) => third.on('close', resolve));
+  for (const socket of open) {
+    socket.write('GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n');
+    const [data] = await once(socket, 'data');
+    expect(String(data)).toContain('HTTP/1.1 200 OK');
+    socket.destroy();
+  }
+  await at.stop();
 });
 
 test('what a proxy, or anybody, says of a client is not believed', async () => {

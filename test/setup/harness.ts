@@ -98,10 +98,13 @@ const encryptionKey = randomBytes(32);
 
 export const publicUrl = 'https://mfa.test';
 
+/** Of every test's server. */
+export const encryptionKeys = [{ id: 'test', key: encryptionKey }];
+
 const testService = async (clock: Clock, redirectOrigins: readonly string[]) =>
   createService({
     clock,
-    encryptionKeys: [{ id: 'test', key: encryptionKey }],
+    encryptionKeys,
     assertionKey: await assertionKey,
     publicUrl,
     redirectOrigins,

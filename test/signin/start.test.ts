@@ -45,9 +45,11 @@ const letIn = (reason: string) => ({
 const opens = (status: string, reason: string, page: string, seconds: number) => ({
   status,
   reason,
-  mfaToken: expect.stringMatching(/^[\w-]{43}\.[\w-]+$/),
+  mfaToken: expect.stringMatching(/^[\w-]{43}\.[\w-]+\.[\w-]{22}$/),
   expiresAt: inSeconds(seconds),
-  pageUrl: expect.stringMatching(new RegExp(`^${publicUrl}/mfa/${page}#token=[\\w-]{43}\\.[\\w-]+$`)),
+  pageUrl: expect.stringMatching(
+    new RegExp(`^${publicUrl}/mfa/${page}#token=[\\w-]{43}\\.[\\w-]+\\.[\\w-]{22}$`),
+  ),
 });
 
 describe('startMfa', () => {

@@ -70,7 +70,7 @@ describe('STEP-1: a token', () => {
   test('that was never handed out, or not as this text, is worth nothing', async () => {
     const user = await enrolledUser(server, world);
     const token = await startToken(world, user.id);
-    const [random = '', place = ''] = token.split('.');
+    const [random = '', place = '', mark = ''] = token.split('.');
     const flipped = (text: string) => (text.startsWith('A') ? 'B' : 'A') + text.slice(1);
     const lastFlipped = (text: string) =>
       text.slice(0, -1) + String.fromCharCode(text.charCodeAt(text.length - 1) === 65 ? 66 : 65);
@@ -97,6 +97,9 @@ describe('STEP-1: a token', () => {
       `${random}.${flipped(place)}`,
       `${random}.${lastFlipped(place)}`,
       `${random}.${place}=`,
+      `${random}.${place}.`,
+      `${random}.${place}.${mark}.${mark}`,
+      `${flipped(random)}.${place}.${mark}`,
       `${random}=.${place}`,
       token.toUpperCase(),
       token.toLowerCase(),
@@ -111,6 +114,14 @@ describe('STEP-1: a token', () => {
     ];
     for (const garbled of tokens) await expectWorthless(world, garbled, user);
     expect(await introspect(world.browser, token)).toMatchObject({ userId: user.id });
+  });
+
+  test('opens its step without its mark, or with another: that only tells behind whom it waits', async () => {
+    const token = await startToken(world, uniqueId('user'));
+    const [random, place] = token.split('.');
+    for (const text of [`${random}.${place}`, `${random}.${place}.${'A'.repeat(22)}`]) {
+      expect(await introspect(world.browser, text)).not.toBeNull();
+    }
   });
 
   test('of an enrollment ends after ten minutes', async () => {

@@ -72,6 +72,14 @@ test('a request, its phases, fields and statements are one trace, which goes on 
       body: JSON.stringify({ query, variables: { search: 'CanaryVariable77' } }),
     });
   }
+  // The route counts, not how its address is written.
+  for (const path of ['/%67raphql', '/graphqlx']) {
+    await fetch(`${server.url}${path}`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ query: 'query Escaped { __typename }' }),
+    });
+  }
   needles.push(
     'CanaryVariable77',
     'CanaryLiteral77',
@@ -108,6 +116,9 @@ test('a request, its phases, fields and statements are one trace, which goes on 
   expect(statements.length).toBeGreaterThan(1);
   for (const statement of statements) expect(attributeOf(statement, 'db.query.text')).toMatch(/^\s*select/);
   expect(spans.filter(({ name }) => name === 'Mutation.startMfa')).toHaveLength(1);
+  expect(spans.filter(({ name }) => name === 'query Escaped')).toHaveLength(1);
+  const statuses = spans.map((span) => attributeOf(span, 'http.response.status_code'));
+  expect(statuses).not.toContain(404);
   expect(server.logs()).toContain(`"trace_id":"${traceId}"`);
   expect(collector.requests[0]).toMatchObject({
     url: '/v1/traces',
