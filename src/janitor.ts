@@ -16,24 +16,29 @@ import {
  * forgotten, webhooks that were delivered or given up long ago. Nothing depends on it; every rule looks at the moments themselves.
  */
 
-/** Deletes what is over, in batches that hold no lock for long. @returns how many rows went */
-export async function cleanUp(database: Database, clock: Clock): Promise<number> {
+/**
+ * Deletes what is over, in batches that hold no lock for long.
+ * @param isStopped asked between two batches
+ * @returns how many rows went
+ */
+export async function cleanUp(
+  database: Database,
+  clock: Clock,
+  isStopped: () => boolean = () => false,
+): Promise<number> {
   const now = clock.now();
   const stepsBefore = secondsAfter(now, -finishedStepHours * 3600);
   const keysBefore = secondsAfter(now, -idempotencyHours * 3600);
   const deliveredBefore = secondsAfter(now, -webhookDeliveredDays * 86_400);
   const deadBefore = secondsAfter(now, -webhookDeadDays * 86_400);
   const isOver = sql`settled_at < ${deliveredBefore} and (state = 'DELIVERED' or settled_at < ${deadBefore})`;
+  const deleteOver = (table: string, key: readonly string[], over: RawBuilder<unknown>) =>
+    deleteInBatches(database, table, key, over, isStopped);
   return (
-    (await deleteInBatches(database, 'mfa_steps', ['tenant_id', 'id'], sql`expires_at < ${stepsBefore}`)) +
-    (await deleteInBatches(database, 'pending_auth_factors', ['tenant_id', 'id'], sql`expires_at < ${now}`)) +
-    (await deleteInBatches(database, 'idempotency_keys', ['id'], sql`created_at < ${keysBefore}`)) +
-    (await deleteInBatches(
-      database,
-      'webhook_deliveries',
-      ['tenant_id', 'endpoint_id', 'seal', 'ordinal'],
-      isOver,
-    ))
+    (await deleteOver('mfa_steps', ['tenant_id', 'id'], sql`expires_at < ${stepsBefore}`)) +
+    (await deleteOver('pending_auth_factors', ['tenant_id', 'id'], sql`expires_at < ${now}`)) +
+    (await deleteOver('idempotency_keys', ['id'], sql`created_at < ${keysBefore}`)) +
+    (await deleteOver('webhook_deliveries', ['tenant_id', 'endpoint_id', 'seal', 'ordinal'], isOver))
   );
 }
 
@@ -46,10 +51,11 @@ async function deleteInBatches(
   table: string,
   key: readonly string[],
   over: RawBuilder<unknown>,
+  isStopped: () => boolean,
 ): Promise<number> {
   const columns = sql.join(key.map((column) => sql.ref(column)));
   let deleted = 0;
-  for (;;) {
+  while (!isStopped()) {
     const count = await inTransaction(database.fork(), async (em) => {
       const lock = await rowOf(
         em,
@@ -63,8 +69,9 @@ async function deleteInBatches(
       );
     });
     deleted += count;
-    if (count < janitorBatchRowsMax) return deleted;
+    if (count < janitorBatchRowsMax) break;
   }
+  return deleted;
 }
 
 /** Any fixed number that no other lock has. */
@@ -75,16 +82,21 @@ export function startJanitor(
   database: Database,
   clock: Clock,
   log: Pick<Log, 'warn'>,
+  intervalMs = janitorIntervalSeconds * 1000,
 ): { stop(): Promise<void> } {
-  let running: Promise<unknown> = Promise.resolve();
+  let stopped = false;
+  let running: Promise<unknown> | null = null;
   const timer = setInterval(() => {
-    running = cleanUp(database, clock).catch((error: Error) =>
-      log.warn({ type: error.name }, 'the clean-up failed; it is tried again later'),
-    );
-  }, janitorIntervalSeconds * 1000);
+    running ??= cleanUp(database, clock, () => stopped)
+      .catch((error: Error) => log.warn({ type: error.name }, 'the clean-up failed; it is tried again later'))
+      .finally(() => {
+        running = null;
+      });
+  }, intervalMs);
   timer.unref();
   return {
     async stop() {
+      stopped = true;
       clearInterval(timer);
       await running;
     },

@@ -123,7 +123,9 @@ export async function start(env: Env, signal: AbortSignal): Promise<Running> {
       },
       consoleSignIn: consoleSignIn(env, development),
     });
-    stops.push(() => server.stop());
+    // Side by side: whoever does the work behind, and however long it takes, the server drains at once.
+    const works: (() => Promise<void>)[] = [() => server.stop()];
+    stops.push(() => allOf(works.map((stopOne) => stopOne())));
     replicas?.start(server.log);
     if (await mayRewriteRecord(database.pool)) {
       server.log.warn(
@@ -131,15 +133,15 @@ export async function start(env: Env, signal: AbortSignal): Promise<Running> {
         `the database role may rewrite the audit record; connect as a member of ${serverRole}, which may only add to it`,
       );
     }
-    const timeouts = env.databaseDirectUrl === undefined ? [] : await missingTimeouts(database.pool);
+    const timeouts = await missingTimeouts(database.pool);
     if (timeouts.length > 0) {
       server.log.warn(
         { statements: timeouts },
-        'through a pooler, PostgreSQL limits no statement unless the role says so; run these statements as its owner',
+        'PostgreSQL did not take our limits on time, as behind a pooler; let the role have them: run these statements as its owner',
       );
     }
     const sealer = startSealer(database, clock, server.log, queueDeliveries(clock));
-    stops.push(() => sealer.stop());
+    works.push(() => sealer.stop());
     const metrics = createWebhookMetrics(server.registry);
     const dispatcher = startDispatcher({
       database,
@@ -148,9 +150,9 @@ export async function start(env: Env, signal: AbortSignal): Promise<Running> {
       metrics,
       tracePost: tracing?.tracePost,
     });
-    stops.push(() => dispatcher.stop());
+    works.push(() => dispatcher.stop());
     const janitor = startJanitor(database, clock, server.log);
-    stops.push(() => janitor.stop());
+    works.push(() => janitor.stop());
     return { url: server.url, development, stop };
   } catch (error) {
     await stop();
@@ -228,9 +230,15 @@ async function fillOnce(ownerUrl: string, fill: () => Promise<void>): Promise<vo
   }
 }
 
-/** Everything is stopped, also what comes after something that fails to. */
+/** Everything is stopped, one after the other, also what comes after something that fails to. */
 async function stopAll(stops: readonly (() => Promise<void>)[]): Promise<void> {
   const errors: unknown[] = [];
   for (const stop of stops) await stop().catch((error) => errors.push(error));
   if (errors.length > 0) throw errors[0];
+}
+
+/** Waits for all, also for those beside one that fails. */
+async function allOf(endings: readonly Promise<void>[]): Promise<void> {
+  const failed = (await Promise.allSettled(endings)).find(({ status }) => status === 'rejected');
+  if (failed?.status === 'rejected') throw failed.reason;
 }

@@ -24,6 +24,7 @@ const help = `Seals every secret anew with the first key of ENCRYPTION_KEYS, whi
   --help                  this text
 
 Exits with 0 when all is done, with 2 when something is left (it is named), with 1 when it could not work.
+Recovery codes of another key count as left with --plan and with --drop-recovery-codes.
 Whatever ends it in the middle, the same command goes on from there.
 `;
 
@@ -69,7 +70,7 @@ async function run(isPlan: boolean, dropsCodes: boolean): Promise<void> {
         }
       }
       const isFree = tellHoldings(await holdingsOf(database.fork()), ring, others);
-      if (!isDone || (isPlan && !isFree)) process.exitCode = 2;
+      if (!isDone || ((isPlan || dropsCodes) && !isFree)) process.exitCode = 2;
     } finally {
       await database.close();
     }

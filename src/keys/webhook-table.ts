@@ -1,4 +1,4 @@
-import { countOf, rowOf, rowsOf, sql } from '../db/sql.ts';
+import { countOf, inTransaction, rowOf, rowsOf, sql } from '../db/sql.ts';
 import type { KeptSecret } from '../shared/key-ring.ts';
 import { secretPlace } from '../webhook/signing.ts';
 import type { KeptRow, KeptTable } from './kept-table.ts';
@@ -62,15 +62,21 @@ export const webhookTable: KeptTable<EndpointRow> = {
     let written = 0;
     for (const { row, moved } of rows) {
       const [now, before] = [valuesOf(moved), valuesOf(row.kept)];
-      // One row at a time: whoever waits for it holds nothing that is waited for here.
-      written += await countOf(
-        em,
-        sql`update webhook_endpoints set key_id = ${now.keyId}, secret = ${now.secret}::bytea,
-            previous_key_id = ${now.previousKeyId}, previous_secret = ${now.previousSecret}::bytea
-          where id = ${row.id}::uuid and key_id = ${before.keyId} and secret = ${before.secret}::bytea
-            and previous_key_id is not distinct from ${before.previousKeyId}
-            and previous_secret is not distinct from ${before.previousSecret}::bytea`,
-      );
+      // Two statements: on several nodes, each has this table, and what one skips the others must not write.
+      written += await inTransaction(em, async (tx) => {
+        const free = sql<{
+          id: string;
+        }>`select id from webhook_endpoints where id = ${row.id}::uuid for no key update skip locked`;
+        if ((await rowOf(tx, free)) === null) return 0;
+        return countOf(
+          tx,
+          sql`update webhook_endpoints set key_id = ${now.keyId}, secret = ${now.secret}::bytea,
+              previous_key_id = ${now.previousKeyId}, previous_secret = ${now.previousSecret}::bytea
+            where id = ${row.id}::uuid and key_id = ${before.keyId} and secret = ${before.secret}::bytea
+              and previous_key_id is not distinct from ${before.previousKeyId}
+              and previous_secret is not distinct from ${before.previousSecret}::bytea`,
+        );
+      });
     }
     return written;
   },

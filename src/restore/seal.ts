@@ -40,7 +40,7 @@ export interface SealOptions {
 
 /**
  * May be repeated: what is sealed stays sealed.
- * @throws SealRefused while servers are connected, or for who does not own the tables
+ * @throws SealRefused while servers or others are at work, for who does not own the tables, and by a clock that is behind
  */
 export async function sealRestored(em: EntityManager, options: SealOptions): Promise<Seal> {
   await assertMaySeal(em);
@@ -83,8 +83,33 @@ async function assertMaySeal(em: EntityManager): Promise<void> {
   }
 }
 
-async function sealAll(em: EntityManager, { clock, ids, keepsRecoveryCodes }: SealOptions): Promise<Seal> {
+/** What was used last was used before what a clock says that is behind it: codes of in between would stay open. */
+async function assertClockIsAhead(em: EntityManager, now: Date): Promise<void> {
+  const row = await rowOf(
+    em,
+    sql<{ newest: string | null }>`select max(at) as newest from audit_events where at > ${now}::timestamptz`,
+  );
+  if (!row?.newest) return;
+  throw new SealRefused(
+    `The newest event of the record is of ${new Date(row.newest).toISOString()}, and this machine's clock says ${now.toISOString()}. Set the clock right first.`,
+  );
+}
+
+/** What others began or held meanwhile is not sealed. */
+async function assertNothingIsLeft(em: EntityManager, options: SealOptions): Promise<void> {
+  const { authenticators, recoveryCodes, pendingFactors, steps } = await planSeal(em, options);
+  const left = authenticators + recoveryCodes + pendingFactors + steps;
+  if (left > 0) {
+    throw new SealRefused(
+      `${left} rows were in use by another session, so nothing was sealed. End whatever works on this database, and run this again.`,
+    );
+  }
+}
+
+async function sealAll(em: EntityManager, options: SealOptions): Promise<Seal> {
+  const { clock, ids, keepsRecoveryCodes } = options;
   const now = clock.now();
+  await assertClockIsAhead(em, now);
   const step = presentStep(clock);
   // The present step too: a code of it may have been accepted just before the database was lost.
   const authenticators = await countOf(
@@ -96,6 +121,7 @@ async function sealAll(em: EntityManager, { clock, ids, keepsRecoveryCodes }: Se
   const recoveryCodes = keepsRecoveryCodes
     ? 0
     : await dropRecoveryCodes(em, ids, sql`true`, 'restored from a backup');
+  await assertNothingIsLeft(em, { ...options, clock: { now: () => now } });
   await moveFeed(em, now);
   const seal = { authenticators, recoveryCodes, pendingFactors, steps };
   return { ...seal, recorded: await recordRestore(em, ids, seal, keepsRecoveryCodes) };

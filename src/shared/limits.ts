@@ -136,6 +136,8 @@ export const bearerCharsMax = 8 * 1024;
 /** Connections are still accepted for this long after ready turned 503. */
 export const drainSeconds = 1;
 export const stopSecondsMax = 9;
+/** From the signal; then the process ends, whatever is left. */
+export const stopDeadlineMs = 9_500;
 
 // --- overload (security.md REL-6) ---------------------------------------------------------------
 /** Past this delay of the event loop, requests are refused rather than queued. */

@@ -1,5 +1,6 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { cleanUp } from '../../src/janitor.ts';
+import { cleanUp, startJanitor } from '../../src/janitor.ts';
 import { startTestServer, type TestServer, uniqueId } from '../setup/harness.ts';
 import {
   beginTotp,
@@ -41,4 +42,25 @@ test('what is over is deleted, and nothing else', async () => {
     state: 'ENROLLED',
     recoveryCodeState: 'ACTIVE',
   });
+});
+
+test('REL-3: a stop waits for the batch at hand, not for all that is over', async () => {
+  const batches = 20;
+  const left = async (): Promise<number> => {
+    const { rows } = await server.database.pool.query(
+      "select count(*)::int as count from idempotency_keys where id like 'janitor %'",
+    );
+    return rows[0].count;
+  };
+  await server.database.pool.query(
+    `insert into idempotency_keys (id, input_digest, created_at)
+      select 'janitor ' || n, '', '2020-01-01T00:00:00Z' from generate_series(1, $1::int) n`,
+    [batches * 1_000],
+  );
+  const janitor = startJanitor(server.database, server.clock, { warn() {} }, 1);
+  while ((await left()) === batches * 1_000) await sleep(1);
+  await janitor.stop();
+  expect(await left()).toBeGreaterThan(0);
+  await cleanUp(server.database, server.clock);
+  expect(await left()).toBe(0);
 });

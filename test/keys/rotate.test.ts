@@ -192,6 +192,23 @@ describe('CRY-2: npm run keys:rotate', () => {
     });
   });
 
+  test('CRY-2: a webhook secret that another holds is passed over, not waited for', async () => {
+    const world = await signInWorld(await serverWith(old));
+    await world.admin.call(CreateWebhookEndpointDocument, {
+      input: { applicationId: world.applicationId, url: 'https://example.com/hooks' },
+    });
+    const table = keptTables.find(({ name }) => name === 'webhook_endpoints');
+    const ring = new KeyRing([young, old]);
+    const [row] = (await table?.page(own.owner.fork(), young.id, null, 10)) ?? [];
+    if (!table || !row) throw new Error('nothing was read');
+    const write = () => table.write(own.owner.fork(), row.group, [{ row, moved: table.moved(row, ring) }]);
+    await withClient(own.url, async (holder) => {
+      await holder.query('begin; select from webhook_endpoints for update');
+      expect(await Promise.race([write(), sleep(5_000, 'waited')])).toBe(0);
+    });
+    expect(await write()).toBe(1);
+  });
+
   test('CRY-2: a factor that was replaced after it was read is not written over', async () => {
     const server = await serverWith(old);
     const world = await signInWorld(server);
@@ -280,6 +297,18 @@ describe('CRY-2: recovery codes, of which only digests are kept,', () => {
       code: 'INVALID_CODE',
     });
     expect(await signIn(without, later)).toMatchObject(completed);
+  });
+
+  test('CRY-2: one that is in use stays, and --drop-recovery-codes says so by its exit', async () => {
+    await enrolledUser(await serverWith(old), await signInWorld(await serverWith(old)));
+    await withClient(own.url, async (holder) => {
+      await holder.query("begin; select from auth_factors where type = 'RECOVERY_CODE' for update");
+      const { code, stdout } = await rotate(own.url, [young, old], '--drop-recovery-codes');
+      expect(stdout).toContain('Dropped 0 recovery codes.');
+      expect(stdout).toContain('The key 2026 is still needed.');
+      expect(code).toBe(2);
+    });
+    expect(await rotate(own.url, [young, old], '--drop-recovery-codes')).toMatchObject({ code: 0 });
   });
 
   test('CRY-2: go with --drop-recovery-codes, each with an event; then the old key may be removed', async () => {

@@ -30,7 +30,7 @@ describe('the Dockerfile', () => {
 
   test('runs as a user who owns nothing of it, in production, and as the first process so that signals reach it', async () => {
     const last = (await stages()).at(-1);
-    expect(instructionsOf(last, 'USER').map(({ text }) => text)).toEqual(['node']);
+    expect(instructionsOf(last, 'USER').map(({ text }) => text)).toEqual(['1000']);
     for (const { flags } of instructionsOf(last, 'COPY')) expect(flags).not.toHaveProperty('chown');
     expect(instructionsOf(last, 'ENV').map(({ text }) => text)).toEqual(['NODE_ENV=production HOST=0.0.0.0']);
     expect(instructionsOf(last, 'CMD').map(({ text }) => JSON.parse(text))).toEqual([

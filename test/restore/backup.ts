@@ -60,7 +60,7 @@ const run = async (name: string, env: Record<string, string>, args: readonly str
 export const seal = (url: string, now: Date, ...args: string[]) =>
   run(
     'restore-seal',
-    { DATABASE_URL: url, CLOCK_OFFSET_SECONDS: String(Math.round((now.getTime() - Date.now()) / 1000)) },
+    { DATABASE_URL: url, CLOCK_OFFSET_SECONDS: String(Math.ceil((now.getTime() - Date.now()) / 1000)) },
     args,
   );
 

@@ -273,6 +273,8 @@ describe('npm run restore:seal', () => {
       stderr: '',
     });
     const once = await contents(restored);
+    // Later than the command was, in the same time step.
+    clock.advance(20);
     expect(await sealHere(restored, clock)).toEqual({
       authenticators: 0,
       recoveryCodes: 0,
@@ -298,5 +300,31 @@ describe('npm run restore:seal', () => {
     await database.close();
     expect(await contents(live)).toEqual(before);
     expect(user.recoveryCode).not.toBeNull();
+  });
+
+  test('REC-2: refuses while another session holds a recovery code, and seals nothing then', async () => {
+    await newUser();
+    const restored = await copyOf(live);
+    const before = await contents(restored);
+    await withClient(restored, async (holder) => {
+      await holder.query('begin');
+      await holder.query("select from auth_factors where type = 'RECOVERY_CODE' for update");
+      await expect(sealHere(restored, clock)).rejects.toThrow(/^1 rows were in use by another session/);
+      await holder.query('rollback');
+    });
+    expect(await contents(restored)).toEqual(before);
+    expect(await sealHere(restored, clock)).toMatchObject({ recoveryCodes: 1 });
+  });
+
+  test('OTP-1: refuses by a clock that is behind the newest event: codes of in between would be taken again', async () => {
+    await newUser();
+    const restored = await copyOf(live);
+    const before = await contents(restored);
+    const behind = new TestClock();
+    behind.fix(new Date(clock.now().getTime() - 60_000));
+    await expect(sealHere(restored, behind)).rejects.toThrow(
+      /^The newest event of the record is of \S+, and this machine's clock says \S+\. Set the clock right first\.$/,
+    );
+    expect(await contents(restored)).toEqual(before);
   });
 });
