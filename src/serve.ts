@@ -12,10 +12,10 @@ export async function serve(stopping: AbortSignal): Promise<never> {
     // A signal that came while all this was read is heard now.
     await nextTurn();
     stopping.throwIfAborted();
-    stopping.addEventListener('abort', endInTime);
     const running = await start(readEnv(), stopping);
     await printWelcome(running);
     if (!stopping.aborted) await once(stopping, 'abort');
+    endInTime();
     await running.stop();
     process.exit(0);
   } catch (error) {
@@ -25,7 +25,7 @@ export async function serve(stopping: AbortSignal): Promise<never> {
   }
 }
 
-/** Each step has a limit of its own, but whoever stops us must not depend on their sum, or on what has none. */
+/** Not while it starts: a database of its own that is being made is not to be left half made. Each step has a limit of its own, but whoever stops us must not depend on their sum, or on what has none. */
 function endInTime(): void {
   setTimeout(() => {
     console.error(`Not all was stopped within ${stopDeadlineMs / 1000} s; the rest is cut off.`);
