@@ -14,7 +14,7 @@ import {
   storeTenants,
   unenrolled,
 } from './console-stage.ts';
-import { expectNoComplaints, type Stage } from './stage.ts';
+import { expectNoComplaints, type Stage, violations } from './stage.ts';
 
 /* What administrators change in the console, from the look at it to what is stored. */
 
@@ -111,6 +111,7 @@ describe('the policy of an application', () => {
     const conflict = page.getByRole('alert').filter({ hasText: 'Somebody else changed this policy' });
     await conflict.getByRole('row', { name: /Grace period None 9 days as theirs/ }).waitFor();
     await conflict.getByRole('row', { name: /Issuer Application name Theirs Mine/ }).waitFor();
+    expect(await violations(page)).toEqual([]);
     expect(await issuer.inputValue()).toBe('Mine');
     expect((await tenantNow(place, 0)).effectivePolicy).toMatchObject({
       issuer: 'Theirs',
