@@ -240,6 +240,8 @@ test('nothing is switched for many before it is known, or said to be unknown, wh
   });
   await page.getByRole('checkbox', { name: /^Select all/ }).check();
   await page.getByRole('button', { name: 'Next' }).click();
+  // Until the next page is there, the one before stands, all of it selected.
+  await page.getByRole('checkbox', { name: /^Select all/, checked: false }).waitFor();
   await page.getByRole('checkbox', { name: /^Select all/ }).check();
   await page.getByText('30 tenants selected').waitFor();
   await page.getByRole('button', { name: 'Switch overrides off' }).click();
