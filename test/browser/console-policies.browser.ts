@@ -14,7 +14,7 @@ import {
   storeTenants,
   unenrolled,
 } from './console-stage.ts';
-import { expectNoComplaints, type Stage } from './stage.ts';
+import { expectNoComplaints, type Stage, violations } from './stage.ts';
 
 /* What administrators change in the console, from the look at it to what is stored. */
 
@@ -111,6 +111,7 @@ describe('the policy of an application', () => {
     const conflict = page.getByRole('alert').filter({ hasText: 'Somebody else changed this policy' });
     await conflict.getByRole('row', { name: /Grace period None 9 days as theirs/ }).waitFor();
     await conflict.getByRole('row', { name: /Issuer Application name Theirs Mine/ }).waitFor();
+    expect(await violations(page)).toEqual([]);
     expect(await issuer.inputValue()).toBe('Mine');
     expect((await tenantNow(place, 0)).effectivePolicy).toMatchObject({
       issuer: 'Theirs',
@@ -239,6 +240,8 @@ test('nothing is switched for many before it is known, or said to be unknown, wh
   });
   await page.getByRole('checkbox', { name: /^Select all/ }).check();
   await page.getByRole('button', { name: 'Next' }).click();
+  // Until the next page is there, the one before stands, all of it selected.
+  await page.getByRole('checkbox', { name: /^Select all/, checked: false }).waitFor();
   await page.getByRole('checkbox', { name: /^Select all/ }).check();
   await page.getByText('30 tenants selected').waitFor();
   await page.getByRole('button', { name: 'Switch overrides off' }).click();

@@ -3,7 +3,7 @@ import type { Scope } from '../../src/caller/caller.ts';
 import type { StoredPopulation } from '../setup/population.ts';
 import { openConsole, policy, startConsoleStage, storeTenants } from './console-stage.ts';
 import { type OidcIssuer, startOidcIssuer } from './oidc-issuer.ts';
-import { expectNoComplaints, type Stage } from './stage.ts';
+import { expectNoComplaints, type Stage, violations } from './stage.ts';
 
 /* Who gets into the console, how, and what it then offers. */
 
@@ -149,6 +149,8 @@ describe('with a role or a token', () => {
   test('in development a role is chosen', async () => {
     const page = await stage.open();
     await page.goto(stage.server.url);
+    await page.getByRole('button', { name: 'admin' }).waitFor();
+    expect(await violations(page)).toEqual([]);
     await page.getByRole('button', { name: 'admin' }).click();
     await page.getByRole('heading', { level: 1, name: 'Harbor CRM' }).waitFor();
     await page.context().close();
@@ -175,6 +177,7 @@ describe('with a role or a token', () => {
 
     const nobody = await as([], true);
     await nobody.getByText('Your sign-in carries no scopes.').waitFor();
+    expect(await violations(nobody)).toEqual([]);
     await nobody.context().close();
   });
 

@@ -8,7 +8,7 @@ import {
   storeTenants,
   unenrolled,
 } from './console-stage.ts';
-import { expectNoComplaints, overflows, type Stage } from './stage.ts';
+import { expectNoComplaints, overflows, type Stage, violations } from './stage.ts';
 
 /* What goes wrong around the console, and what people then see. */
 
@@ -31,10 +31,12 @@ test('a server that is gone is said to be, asked again by itself, and nothing ty
   await page.route('**/graphql', (route) => route.abort());
   await page.getByRole('link', { name: 'Audit' }).click();
   await page.getByText('The server can’t be reached.').waitFor();
+  expect(await violations(page)).toEqual([]);
   await page.getByRole('link', { name: 'Application view' }).click();
   expect(await issuer(page).inputValue()).toBe('Typed');
   await page.getByRole('button', { name: 'Save changes' }).click();
   await page.getByRole('dialog').getByText('can’t be told now').waitFor();
+  expect(await violations(page)).toEqual([]);
   await page.getByRole('dialog').getByRole('button', { name: 'Save and apply' }).click();
   await page.getByText('It may have been saved all the same').waitFor();
   await page.unroute('**/graphql');
@@ -70,10 +72,17 @@ test('a token that ends is asked for anew over the page, which stays as it is', 
     status: 401,
     json: { errors: [{ message: 'A good token is needed.', extensions: { code: 'UNAUTHENTICATED' } }] },
   };
-  await page.route('**/graphql', (route) => route.fulfill(unauthenticated));
+  // What is typed is looked at by itself; the token ends after that, with the look that saving takes.
+  await page.getByText('Nobody who signs in today').waitFor();
+  let hasEnded = false;
+  await page.route('**/graphql', (route) => {
+    hasEnded ||= asks(route, 'ConsolePreviewApplicationPolicy');
+    return hasEnded ? route.fulfill(unauthenticated) : route.fallback();
+  });
   await page.getByRole('button', { name: 'Save changes' }).click();
   const again = page.getByRole('dialog', { name: 'Your sign-in has ended' });
   await again.waitFor();
+  expect(await violations(page)).toEqual([]);
   await page.unroute('**/graphql');
   await again.getByLabel('Bearer token').fill(await stage.server.token({ applicationId }));
   await again.getByRole('button', { name: 'Use this token' }).click();
@@ -119,6 +128,7 @@ test('an application without tenants, and an address that leads nowhere, say so'
   const page = await openConsole(stage, {}, `#/${applicationId}`);
   await page.getByText('No tenants yet').waitFor();
   await page.getByText('No users yet').waitFor();
+  expect(await violations(page)).toEqual([]);
   await page.goto(`${stage.server.url}/#/absent`);
   await page.getByText('There is no such application, or none that you may see.').waitFor();
   await page.context().close();

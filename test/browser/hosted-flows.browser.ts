@@ -10,7 +10,7 @@ import {
   signInWorld,
 } from '../signin/user-agent.ts';
 import { codeField, confirmSaved, heading, recoveryCodeOn, secretOn, startVisit } from './hosted-visit.ts';
-import { expectNoComplaints, type Stage, startStage } from './stage.ts';
+import { expectNoComplaints, type Stage, startStage, violations } from './stage.ts';
 
 /* A user's ways through the hosted pages, with codes that the tests compute themselves. */
 
@@ -86,6 +86,7 @@ test('a user whose authenticator still works takes a new recovery code after the
   await page.getByRole('button', { name: 'Get a new recovery code' }).click();
   await heading(page, 'Save your recovery code').waitFor();
   const anew = await recoveryCodeOn(page);
+  expect(await violations(page)).toEqual([]);
   await confirmSaved(page);
   await page.waitForURL(visit.redirectUrl);
 

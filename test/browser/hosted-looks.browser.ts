@@ -127,6 +127,7 @@ test('German is spoken to who asks for it, the page says so to readers, and the 
   await heading(page, 'Code eingeben').waitFor();
   expect(await page.getAttribute('html', 'lang')).toBe('de');
   expect(await page.title()).toBe('Code eingeben · Harbor CRM');
+  expect(await violations(page)).toEqual([]);
   await page.getByRole('button', { name: 'English' }).click();
   await heading(page, 'Enter your code').waitFor();
   expect(await page.getAttribute('html', 'lang')).toBe('en');

@@ -112,8 +112,9 @@ async function startApplication(): Promise<Server> {
   return server;
 }
 
-/** What axe-core finds wrong with a page as it is now; contrast, names, roles, order. */
+/** What axe-core finds wrong with a page that has come to rest; contrast, names, roles, order. */
 export async function violations(page: Page): Promise<string[]> {
+  await page.evaluate(comeToRest);
   // As the debugger does it, which no content security policy concerns.
   await page.evaluate(axe.source);
   const found = (await page.evaluate(
@@ -121,6 +122,16 @@ export async function violations(page: Page): Promise<string[]> {
   )) as axe.Result[];
   return found.flatMap(({ id, help, nodes }) => nodes.map(({ html }) => `${id}: ${help}: ${html}`));
 }
+
+/** What fades in has little contrast on its way; it begins some frames after it stands in the page. */
+const comeToRest = `(async () => {
+  for (let calmFrames = 0; calmFrames < 5; calmFrames += 1) {
+    await new Promise(requestAnimationFrame);
+    const moves = document.getAnimations().filter(({ effect }) => effect.getComputedTiming().endTime !== Infinity);
+    if (moves.length > 0) calmFrames = 0;
+    await Promise.allSettled(moves.map(({ finished }) => finished));
+  }
+})()`;
 
 /** Whether a page is wider than its window: then people must scroll sideways. */
 export const overflows = (page: Page): Promise<boolean> =>

@@ -38,5 +38,9 @@ createRoot(document.getElementById('root') as HTMLElement).render(
       });
       return answerOf(answer);
     }}
-  />,
+  >
+    <GraphiQL.Logo>
+      <h1>Cufflink</h1>
+    </GraphiQL.Logo>
+  </GraphiQL>,
 );

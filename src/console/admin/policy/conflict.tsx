@@ -1,4 +1,5 @@
 import { Button } from '@mantine/core';
+import shared from '../shared/shared.module.css';
 import type { ChangedPart, Draft, Part } from './draft.ts';
 import styles from './policy.module.css';
 import { type PolicyValues, settingNames, shown } from './values.ts';
@@ -27,7 +28,7 @@ export function Conflict({
         <b>Somebody else changed this policy while you were editing.</b> Nothing of yours was saved yet, and
         nothing is lost: your changes stand on top of theirs. Look through them, then save again.
       </div>
-      <div style={{ overflowX: 'auto' }}>
+      <div className={shared.tableWrap}>
         <table>
           <thead>
             <tr>
@@ -36,7 +37,7 @@ export function Conflict({
               <th scope="col">Theirs</th>
               <th scope="col">Yours</th>
               <th scope="col">
-                <span hidden>Choice</span>
+                <span className={shared.visuallyHidden}>Choice</span>
               </th>
             </tr>
           </thead>
