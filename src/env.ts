@@ -1,6 +1,17 @@
 import * as z from 'zod';
+import {
+  commaSeparated,
+  connectOrigin,
+  encryptionKeys,
+  isInsecure,
+  origin,
+  otlpHeaders,
+  text,
+  toggle,
+  url,
+  wholeNumber,
+} from './env-values.ts';
 import { assertionKeys, type P256PrivateJwk, type P256PublicJwk } from './shared/assertion-keys.ts';
-import { isLoopbackName } from './shared/loopback.ts';
 
 /*
  * process.env -> typed Env, once. Every problem is reported together and no value is ever printed.
@@ -55,83 +66,6 @@ export class EnvError extends Error {
   constructor(problems: readonly string[]) {
     super(`The settings can't be used:\n${problems.map((problem) => `  - ${problem}`).join('\n')}`);
     this.problems = problems;
-  }
-}
-
-const toggle = z.enum(['on', 'off'], { error: 'must be on or off' }).transform((value) => value === 'on');
-const text = z.string().min(1, { error: 'must not be empty' });
-
-const url = (...protocols: string[]) =>
-  text.refine((value) => protocols.includes(URL.parse(value)?.protocol ?? ''), {
-    error: `must be a URL that starts with ${protocols.map((protocol) => `${protocol}//`).join(' or ')}`,
-  });
-
-const commaSeparated = <T extends z.ZodType<unknown, string>>(item: T) =>
-  z
-    .string()
-    .transform((value) =>
-      value
-        .split(',')
-        .map((part) => part.trim())
-        .filter((part) => part !== ''),
-    )
-    .pipe(z.array(item));
-
-const isOrigin = (value: string): boolean => URL.parse(value)?.origin === value;
-const origin = text.refine(isOrigin, {
-  error: 'must be origins such as https://app.example.com, without a path, separated by commas',
-});
-
-/** Part of a content security policy: nothing in it may end a directive. */
-const connectOrigin = text.refine(
-  (value) => isOrigin(value) && !isInsecure(value) && /^[\w:/.[\]-]+$/.test(value),
-  {
-    error: 'must be https origins (http only for loopback), without a path, separated by commas',
-  },
-);
-
-const encryptionKeys = commaSeparated(
-  text.transform((value, check) => {
-    const [, id, base64] = /^([\w-]{1,32}):([A-Za-z0-9+/]+={0,2})$/.exec(value) ?? [];
-    const key = Buffer.from(base64 ?? '', 'base64');
-    if (id === undefined || key.length !== 32) {
-      check.addIssue(
-        'must be id:base64 of 32 bytes each, separated by commas; make one with: openssl rand -base64 32',
-      );
-      return z.NEVER;
-    }
-    return { id, key };
-  }),
-)
-  .refine((keys) => keys.length > 0, { error: 'must name at least one key' })
-  .refine((keys) => new Set(keys.map(({ id }) => id)).size === keys.length, {
-    error: 'must give each key an id of its own',
-  });
-
-/** Digits only: coercion would read blanks as 0, and hexadecimal. */
-const wholeNumber = (pattern: RegExp, error: string) =>
-  z.string().regex(pattern, { error }).transform(Number);
-
-/** As OpenTelemetry writes them: name=value, comma-separated, values percent-encoded. */
-const otlpHeaders = z.string().transform((value, check) => {
-  const headers: Record<string, string> = {};
-  for (const part of value.split(',')) {
-    const [, name, encoded] = /^\s*([\w-]+)\s*=\s*([!-~]+)\s*$/.exec(part) ?? [];
-    const decoded = encoded === undefined ? null : decodeOrNull(encoded);
-    if (name === undefined || decoded === null) {
-      check.addIssue('must be name=value, comma-separated, with values percent-encoded');
-      return z.NEVER;
-    }
-    headers[name] = decoded;
-  }
-  return headers;
-});
-
-function decodeOrNull(encoded: string): string | null {
-  try {
-    return decodeURIComponent(encoded);
-  } catch {
-    return null;
   }
 }
 
@@ -288,11 +222,6 @@ function productionProblems(
       ? []
       : ['CLOCK_OFFSET_SECONDS is for tests; production refuses it.']),
   ];
-}
-
-function isInsecure(value: string | undefined): boolean {
-  const parsed = value === undefined ? null : URL.parse(value);
-  return parsed !== null && parsed.protocol !== 'https:' && !isLoopbackName(parsed.hostname);
 }
 
 /** Half an issuer is none: the development key must not stand in for the rest unnoticed. */

@@ -25,7 +25,10 @@ export async function serve(stopping: AbortSignal): Promise<never> {
   }
 }
 
-/** Not while it starts: a database of its own that is being made is not to be left half made. Each step has a limit of its own, but whoever stops us must not depend on their sum, or on what has none. */
+/**
+ * Each step has a limit of its own, but whoever stops us must not depend on their sum, or on what has none. Asked
+ * for only when all has started: a database of our own that is being made is not to be left half made.
+ */
 function endInTime(): void {
   setTimeout(() => {
     console.error(`Not all was stopped within ${stopDeadlineMs / 1000} s; the rest is cut off.`);

@@ -10,6 +10,7 @@ import { LRUCache } from 'lru-cache';
 import type { RequestContext } from '../caller/context.ts';
 import { piecesMax, plansMax } from '../shared/limits.ts';
 import { isPromise } from '../shared/promise.ts';
+import { isRecord } from '../shared/record.ts';
 import type { Executor } from './executor.ts';
 import { assertWithinLimits, readsSchema } from './operation-limits.ts';
 import { type Execution, Pieces, textOf } from './pieces.ts';
@@ -139,9 +140,6 @@ function callIn(body: unknown): Call | null {
   if (variables != null && !isRecord(variables)) return null;
   return { query, variables: variables ?? {}, operationName };
 }
-
-export const isRecord = (value: unknown): value is Record<string, unknown> =>
-  value !== null && typeof value === 'object' && !Array.isArray(value);
 
 /** Who names no media type, or one of these, is answered with this one. */
 export const isPlainlyAccepted = (accept: string | undefined): boolean =>

@@ -85,11 +85,12 @@ export function createMetrics(
   for (const reason of ['event_loop', 'queue_full', 'late']) shed.inc({ reason }, 0);
 
   const names = new Set<string>();
-  function label(name: string | null, isNew: boolean): string {
+  function label(name: string | null, mayBeNew: boolean): string {
     if (!name) return '(anonymous)';
     if (names.has(name)) return name;
     // Nobody keeps a client from writing a code there.
-    if (!isNew || names.size >= operationNamesMax || name.length > 100 || looksSecret(name)) return '(other)';
+    if (!mayBeNew || names.size >= operationNamesMax || name.length > 100 || looksSecret(name))
+      return '(other)';
     names.add(name);
     return name;
   }

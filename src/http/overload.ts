@@ -4,8 +4,8 @@ import { errorCodes, type FastifyInstance, type FastifyReply, type FastifyReques
 import { unavailable } from '../shared/errors.ts';
 import type { KeyRing } from '../shared/key-ring.ts';
 import * as limits from '../shared/limits.ts';
+import { isRecord } from '../shared/record.ts';
 import { isIssued, parseMfaToken } from '../signin/token.ts';
-import { isRecord } from './direct.ts';
 import { FairQueue, type Place, type Turn } from './fair-queue.ts';
 import type { Metrics } from './metrics.ts';
 

@@ -136,7 +136,7 @@ export const bearerCharsMax = 8 * 1024;
 /** Connections are still accepted for this long after ready turned 503. */
 export const drainSeconds = 1;
 export const stopSecondsMax = 9;
-/** From the signal; then the process ends, whatever is left. */
+/** From when a server that serves is told to stop; then the process ends, whatever is left. */
 export const stopDeadlineMs = 9_500;
 
 // --- overload (security.md REL-6) ---------------------------------------------------------------

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { request } from 'node:http';
 import { connect } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import type { PoolClient } from 'pg';
 import { databaseSchema } from '../../src/database-schema.ts';
@@ -250,6 +251,29 @@ test('REL-6: past so many connections new ones are closed, and those that are th
   }
   await at.stop();
 });
+
+test('REL-6: who takes no answers for too long is disconnected, and what was not taken is forgotten', async () => {
+  const at = await startTestServer({ database, policySnapshot: false, connectionTimeoutMs: 1_000 });
+  const asked = 1_500;
+  const socket = connect(Number(new URL(at.url).port), '127.0.0.1');
+  // The server may end it with a reset.
+  socket.on('error', () => {});
+  await once(socket, 'connect');
+  socket.pause();
+  socket.write('GET /metrics HTTP/1.1\r\nhost: x\r\n\r\n'.repeat(asked));
+  // Answers fill what the two sides' kernels hold, and then nothing is taken any more.
+  await sleep(4_000);
+  let answers = 0;
+  const closed = new Promise((resolve) => socket.on('close', resolve));
+  socket.on('data', (data) => {
+    answers += String(data).split('HTTP/1.1 200 OK').length - 1;
+  });
+  socket.resume();
+  await closed;
+  expect(answers).toBeGreaterThan(0);
+  expect(answers).toBeLessThan(asked);
+  await at.stop();
+}, 60_000);
 
 test('what a proxy, or anybody, says of a client is not believed', async () => {
   const forwarded = { 'x-forwarded-for': '203.0.113.9', forwarded: 'for=203.0.113.9' };

@@ -64,16 +64,21 @@ async function until(isSo: () => Promise<boolean>): Promise<number> {
   return performance.now() - began;
 }
 
-/** The port from which the second server follows the feed. */
-async function feedPort(): Promise<number> {
+/** From where feeds are followed through the wire. Servers of other tests follow theirs beside it. */
+async function feedPorts(): Promise<number[]> {
   const { rows } = await wire.database.pool.query<{ port: number }>(
     `select client_port as port from pg_stat_activity
      where datname = current_database() and query = $1 and client_port = any($2::int[])`,
     [policyFeedBeat, wire.ports()],
   );
-  const [feed] = rows;
-  if (!feed) throw new Error('The second server follows no feed.');
-  return feed.port;
+  return rows.map(({ port }) => port);
+}
+
+/** The port from which the second server follows the feed. */
+async function feedPort(): Promise<number> {
+  const [port] = await feedPorts();
+  if (port === undefined) throw new Error('The second server follows no feed.');
+  return port;
 }
 
 describe('a read of effective policies', () => {
@@ -177,53 +182,12 @@ describe('a server that is cut off from the feed', () => {
 });
 
 test('a server that gets no port follows no feed', async () => {
-  const { rows } = await wire.database.pool.query<{ pid: number }>(
-    'select pid from pg_stat_activity where datname = current_database() and query = $1',
-    [policyFeedBeat],
-  );
+  const before = await feedPorts();
   const port = Number(new URL(first.url).port);
-  await expect(startTestServer({ port, database: first.database })).rejects.toThrow('EADDRINUSE');
+  await expect(startTestServer({ port, database: wire.database })).rejects.toThrow('EADDRINUSE');
   await sleep(2 * policyFeedBeatMs);
-  const after = await wire.database.pool.query<{ pid: number }>(
-    'select pid from pg_stat_activity where datname = current_database() and query = $1',
-    [policyFeedBeat],
-  );
-  // None that was not there; one of a server that another test stopped may be gone by now.
-  expect(rows).toEqual(expect.arrayContaining(after.rows));
-  expect(after.rows.length).toBeGreaterThan(0);
-});
-
-test('the metrics tell whether policies are remembered, and of how many tenants', async () => {
-  const { tenantIds } = await makeWorld(first);
-  await remembered(admin, tenantIds[0]);
-  const metricsOf = async ({ url }: TestServer) => (await fetch(`${url}/metrics`)).text();
-  expect(await metricsOf(first)).toMatch(/^cufflink_policy_snapshot_certain 1$/m);
-  expect(await metricsOf(first)).toMatch(/^cufflink_policy_snapshot_tenants [1-9]\d*$/m);
-  const without = await startTestServer({ policySnapshot: false });
-  expect(await metricsOf(without)).toMatch(/^cufflink_policy_snapshot_certain 0$/m);
-  await without.stop();
-});
-
-test('the MFA step and previews read the database, whatever is remembered', async () => {
-  const { applicationId, tenantIds } = await makeWorld(first, { policy: { totpEnabled: true } });
-  const [tenantId = ''] = tenantIds;
-  await remembered(admin, tenantId);
-  // Past the service: nobody is told.
-  await first.database.pool.query(`update applications set enrollment = 'REQUIRED' where id = $1`, [
-    applicationId,
-  ]);
-  const { data } = await admin.call(SnapshotPolicyDocument, { tenantId });
-  expect(data.effectivePolicy?.enrollment).toBe('OPTIONAL');
-  const workflow = await first.caller({ applicationId });
-  const started = await workflow.call(
-    'mutation ($input: StartMfaInput!) { startMfa(input: $input) { ... on MfaDecision { status } } }',
-    { input: { tenantId, userId: 'ada', accountName: 'ada', trigger: 'LOGIN' } },
-  );
-  expect(started.data).toEqual({ startMfa: { status: 'MFA_ENROLLMENT_REQUIRED' } });
-  const preview = await admin.call(
-    `query ($tenantId: ID!) { previewTenantMfaPolicy(tenantId: $tenantId, policy: {}, enabled: false) {
-      ... on PolicyChangePreview { before { enrollment } } } }`,
-    { tenantId },
-  );
-  expect(preview.data).toEqual({ previewTenantMfaPolicy: { before: { enrollment: 'REQUIRED' } } });
+  const after = await feedPorts();
+  // None that was not there; one that another test cut off may be gone by now.
+  expect(before).toEqual(expect.arrayContaining(after));
+  expect(after.length).toBeGreaterThan(0);
 });
