@@ -191,3 +191,38 @@ test('a server that gets no port follows no feed', async () => {
   expect(before).toEqual(expect.arrayContaining(after));
   expect(after.length).toBeGreaterThan(0);
 });
+
+test('the metrics tell whether policies are remembered, and of how many tenants', async () => {
+  const { tenantIds } = await makeWorld(first);
+  await remembered(admin, tenantIds[0]);
+  const metricsOf = async ({ url }: TestServer) => (await fetch(`${url}/metrics`)).text();
+  expect(await metricsOf(first)).toMatch(/^cufflink_policy_snapshot_certain 1$/m);
+  expect(await metricsOf(first)).toMatch(/^cufflink_policy_snapshot_tenants [1-9]\d*$/m);
+  const without = await startTestServer({ policySnapshot: false });
+  expect(await metricsOf(without)).toMatch(/^cufflink_policy_snapshot_certain 0$/m);
+  await without.stop();
+});
+
+test('the MFA step and previews read the database, whatever is remembered', async () => {
+  const { applicationId, tenantIds } = await makeWorld(first, { policy: { totpEnabled: true } });
+  const [tenantId = ''] = tenantIds;
+  await remembered(admin, tenantId);
+  // Past the service: nobody is told.
+  await first.database.pool.query(`update applications set enrollment = 'REQUIRED' where id = $1`, [
+    applicationId,
+  ]);
+  const { data } = await admin.call(SnapshotPolicyDocument, { tenantId });
+  expect(data.effectivePolicy?.enrollment).toBe('OPTIONAL');
+  const workflow = await first.caller({ applicationId });
+  const started = await workflow.call(
+    'mutation ($input: StartMfaInput!) { startMfa(input: $input) { ... on MfaDecision { status } } }',
+    { input: { tenantId, userId: 'ada', accountName: 'ada', trigger: 'LOGIN' } },
+  );
+  expect(started.data).toEqual({ startMfa: { status: 'MFA_ENROLLMENT_REQUIRED' } });
+  const preview = await admin.call(
+    `query ($tenantId: ID!) { previewTenantMfaPolicy(tenantId: $tenantId, policy: {}, enabled: false) {
+      ... on PolicyChangePreview { before { enrollment } } } }`,
+    { tenantId },
+  );
+  expect(preview.data).toEqual({ previewTenantMfaPolicy: { before: { enrollment: 'REQUIRED' } } });
+});
