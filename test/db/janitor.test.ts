@@ -1,6 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { cleanUp, startJanitor } from '../../src/janitor.ts';
+import { type OwnDatabase, ownDatabase } from '../audit/own-database.ts';
+import { dropDatabases } from '../process/databases.ts';
 import { startTestServer, type TestServer, uniqueId } from '../setup/harness.ts';
 import {
   beginTotp,
@@ -11,13 +13,21 @@ import {
   startToken,
 } from '../signin/user-agent.ts';
 
+/* On a database of its own: by this clock, what others have begun is over. */
+
+let own: OwnDatabase;
 let server: TestServer;
 let world: SignInWorld;
 beforeAll(async () => {
-  server = await startTestServer();
+  own = await ownDatabase();
+  server = await startTestServer({ database: own.server });
   world = await signInWorld(server);
 });
-afterAll(() => server.stop());
+afterAll(async () => {
+  await server.stop();
+  await own.close();
+  await dropDatabases();
+});
 
 const rowsOf = async (table: string): Promise<number> => {
   const { rows } = await server.database.pool.query(
