@@ -13,7 +13,14 @@ import {
   sql,
 } from '../db/sql.ts';
 import type { Clock } from '../shared/clock.ts';
-import { sealChainsMax, sealEventsMax, sealIntervalMs, sealPassChainsMax } from '../shared/limits.ts';
+import { isOrphaned } from '../shared/errors.ts';
+import {
+  sealChainsMax,
+  sealEventsMax,
+  sealIntervalMs,
+  sealPassChainsMax,
+  sealTriesMax,
+} from '../shared/limits.ts';
 
 /*
  * Seals what was recorded: appends it to the hash chain of its tenant (or, for what concerns an
@@ -68,7 +75,7 @@ async function sealChains(
   let count = 0;
   const work = async () => {
     for (let chain = queue.shift(); chain && !isStopped(); chain = queue.shift()) {
-      const sealed = await sealChain(database.fork(), clock, chain, onSealed);
+      const sealed = await sealChainAgain(database, clock, chain, onSealed);
       count += sealed;
     }
   };
@@ -77,6 +84,22 @@ async function sealChains(
   const failed = works.find(({ status }) => status === 'rejected') as PromiseRejectedResult | undefined;
   if (failed) throw failed.reason;
   return count;
+}
+
+/** What comes of a seal may refer to what was deleted meanwhile; then it is done anew, and finds that gone. */
+async function sealChainAgain(
+  database: Database,
+  clock: Clock,
+  chain: Chain,
+  onSealed: OnSealed | undefined,
+): Promise<number> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await sealChain(database.fork(), clock, chain, onSealed);
+    } catch (error) {
+      if (!isOrphaned(error) || tries === sealTriesMax) throw error;
+    }
+  }
 }
 
 /** The chains that have waited longest, from anywhere among them on: several servers shall not all begin with the same. */

@@ -157,20 +157,22 @@ async function recordRestore(
   for (;;) {
     const rows = await rowsOf(
       em,
-      sql<{ id: string; newest: string | null; isTold: boolean }>`
-        select a.id, e.at as newest, coalesce(e.detail ? 'restored', false) as "isTold"
-        from applications a left join lateral (
-          select at, detail from audit_events where application_id = a.id order by at desc, id desc limit 1) e on true
-        where a.id > ${last} order by a.id limit ${operatorBatchRows}`,
+      sql<{
+        id: string;
+      }>`select id from applications where id > ${last} order by id limit ${operatorBatchRows}`,
     );
-    const untold = rows.filter(({ isTold }) => !isTold);
-    const events = untold.map(
-      ({ id, newest }): AuditEntry => ({
-        action: 'application.updated',
-        applicationId: id,
-        detail: { restored: { newestEvent: newest && new Date(newest), ...seal, keepsRecoveryCodes } },
-      }),
-    );
+    const events: AuditEntry[] = [];
+    for (const { id } of rows) {
+      const newest = await rowOf(
+        em,
+        sql<{ at: string; isTold: boolean }>`
+          select at, detail ? 'restored' as "isTold" from audit_events
+          where application_id = ${id} order by at desc, id desc limit 1`,
+      );
+      if (newest?.isTold) continue;
+      const restored = { newestEvent: newest && new Date(newest.at), ...seal, keepsRecoveryCodes };
+      events.push({ action: 'application.updated', applicationId: id, detail: { restored } });
+    }
     if (events.length > 0) await countOf(em, sql`with ${auditParts({ ids }, operator, events)} select 1`);
     recorded += events.length;
     last = rows.at(-1)?.id ?? last;

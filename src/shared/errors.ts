@@ -55,6 +55,9 @@ export const limitExceeded = (message: string): ApiError => new ApiError('LIMIT_
 export const unavailable = (cause?: unknown): ApiError =>
   new ApiError('UNAVAILABLE', 'The service cannot answer right now; repeat the call shortly.', cause);
 
+/** PostgreSQL's foreign_key_violation: what is referred to was deleted. */
+export const isOrphaned = (error: unknown): boolean => (error as { code?: unknown }).code === '23503';
+
 // SQLSTATE classes and codes of a database that is away, overloaded or cutting us off
 // (PostgreSQL manual, appendix A). 40xxx are the conflicts a repeated call gets past; so is 23503, a
 // tenant or application that was deleted during the call: asked again, it is not found.

@@ -211,6 +211,8 @@ export const sealEventsMax = 1_000;
 export const sealChainsMax = 8;
 /** Chains that are looked up at once: that costs a look at all that is queued. */
 export const sealPassChainsMax = 1_000;
+/** How often a chain is tried in one pass, while webhook endpoints are being deleted. */
+export const sealTriesMax = 5;
 
 // --- webhooks [Standard Webhooks specification 1.0.0] -------------------------------------------
 export const webhookEndpointsMax = 10;

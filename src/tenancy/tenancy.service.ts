@@ -3,7 +3,7 @@ import { changes, record } from '../audit/audit.service.ts';
 import { answer, callerOf, type RequestContext, transaction } from '../caller/context.ts';
 import { countOf, rowOf, sql } from '../db/sql.ts';
 import { once } from '../idempotency/idempotency.service.ts';
-import { forbidden } from '../shared/errors.ts';
+import { forbidden, isOrphaned } from '../shared/errors.ts';
 import { isId, nameKey } from '../shared/text.ts';
 import { AlreadyExists, InvalidInput, NotFound, parseInput } from '../shared/user-error.type.ts';
 import { lockApplication, lockTenant } from './locks.ts';
@@ -99,6 +99,12 @@ export function deleteApplication(context: RequestContext, id: string): Promise<
     const application = await lockApplication(em, callerOf(context), id);
     if (application === null) return new NotFound('application');
     const tenants = await countOf(em, sql`delete from tenants where application_id = ${id}`);
+    // Before their endpoints, which go with the application: see webhook/lane.ts.
+    await countOf(
+      em,
+      sql`delete from webhook_lanes
+        where endpoint_id in (select id from webhook_endpoints where application_id = ${id})`,
+    );
     await countOf(em, sql`delete from applications where id = ${id}`);
     await record(context, em, {
       action: 'application.deleted',
@@ -214,6 +220,3 @@ async function isApplication(context: RequestContext, em: EntityManager, id: str
   if (!isId(id) || !callerOf(context).reachesApplication(id)) return false;
   return (await rowOf(em, sql`select id from applications where id = ${id}`)) !== null;
 }
-
-/** PostgreSQL's foreign_key_violation. */
-const isOrphaned = (error: unknown): boolean => (error as { code?: string }).code === '23503';

@@ -11,6 +11,8 @@ import {
   claimLane,
   closeLane,
   countPending,
+  type DueLane,
+  dueLanes,
   type EventContent,
   type Lane,
   leaseEnd,
@@ -23,6 +25,7 @@ import {
 } from './lane.ts';
 import { type Outcome, post } from './post.ts';
 import { nextAttemptAt } from './retry.ts';
+import { laneText } from './rows.ts';
 import { secretPlace, signedHeaders } from './signing.ts';
 import type { WebhookMetrics } from './webhook.metrics.ts';
 
@@ -79,18 +82,32 @@ function createDispatcher(deps: DispatcherDeps): Dispatcher {
 
   async function claim(): Promise<void> {
     const em = database.fork();
-    while (working.size < limits.webhookLanesMax && !stopped) {
+    const lost = new Set<string>();
+    for (;;) {
+      const places = limits.webhookLanesMax - working.size;
+      if (places <= 0 || stopped) return;
       const now = clock.now();
-      const lane = await claimLane(em, now, randomUUID(), busy());
-      if (lane === null) return;
-      const work = workOn(lane, now)
-        .catch(warning('sending webhooks failed; it is tried again when the lease ends'))
-        .finally(() => {
-          working.delete(work);
-          void fill();
-        });
-      working.set(work, lane);
+      const due = await dueLanes(em, now, busy(), places + lost.size);
+      const free = due.filter((lane) => !lost.has(laneText(lane)));
+      if (free.length === 0) return;
+      for (const found of free) {
+        if (working.size >= limits.webhookLanesMax || stopped) return;
+        if (isBusy(found)) continue;
+        const lane = await claimLane(em, found, now, randomUUID());
+        if (lane === null) lost.add(laneText(found));
+        else begin(lane, now);
+      }
     }
+  }
+
+  function begin(lane: Lane, now: Date): void {
+    const work = workOn(lane, now)
+      .catch(warning('sending webhooks failed; it is tried again when the lease ends'))
+      .finally(() => {
+        working.delete(work);
+        void fill();
+      });
+    working.set(work, lane);
   }
 
   /** What takes long at one endpoint, or at all of an application's, must leave room for the others. */
@@ -106,6 +123,11 @@ function createDispatcher(deps: DispatcherDeps): Dispatcher {
         limits.webhookLanesPerEndpointMax,
       ),
     };
+  }
+
+  function isBusy({ applicationId, endpointId }: DueLane): boolean {
+    const { applicationIds, endpointIds } = busy();
+    return applicationIds.includes(applicationId) || endpointIds.includes(endpointId);
   }
 
   /** Sends what is first in the lane, again and again, until the lane's turn is over. */

@@ -1,6 +1,6 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { auditParts } from '../audit/audit.service.ts';
-import { anyOf, countOf, rowOf, sql, toDate } from '../db/sql.ts';
+import { anyOf, countOf, rowOf, rowsOf, sql, toDate } from '../db/sql.ts';
 import { type Clock, secondsAfter } from '../shared/clock.ts';
 import type { Ids } from '../shared/ids.ts';
 import type { KeptSecret } from '../shared/key-ring.ts';
@@ -13,8 +13,11 @@ import type { LaneKey } from './rows.ts';
  * still theirs. Of one that was killed the lease runs out.
  */
 
-export interface Lane extends LaneKey {
+export interface DueLane extends LaneKey {
   applicationId: string;
+}
+
+export interface Lane extends DueLane {
   lease: string;
   /** When it was due when it was claimed. Who wants it sent at once changes that, also while it is claimed. */
   dueAt: string;
@@ -56,29 +59,54 @@ export interface Busy {
   endpointIds: readonly string[];
 }
 
-/** Claims the lane that has been due for longest, of those who are not busy. */
-export async function claimLane(
+/**
+ * Lanes that are due, of those who are not busy, first what has been due for longest. They lie on many nodes, where
+ * rows of one node only can be selected for update: somebody else may be faster in claiming one.
+ */
+export const dueLanes = (
   em: EntityManager,
   now: Date,
-  lease: string,
   { applicationIds, endpointIds }: Busy,
-): Promise<Lane | null> {
-  return rowOf(
+  countMax: number,
+): Promise<DueLane[]> =>
+  rowsOf(
     em,
-    sql<Lane>`
-      with due as materialized (
-        select tenant_id, endpoint_id from webhook_lanes
-        where due_at <= ${now} and (leased_until is null or leased_until <= ${now})
-          and not endpoint_id = any(${[...endpointIds]}::uuid[]
-            || array(select id from webhook_endpoints where application_id = ${anyOf(applicationIds)}))
-        order by due_at limit 1 for update skip locked
-      )
-      update webhook_lanes l set lease = ${lease}, leased_until = ${leaseEnd(now)}
-      from due where l.tenant_id = due.tenant_id and l.endpoint_id = due.endpoint_id
-      returning l.tenant_id as "tenantId", l.endpoint_id as "endpointId", l.lease, l.failures, l.version::text,
-        l.due_at as "dueAt", (select application_id from webhook_endpoints where id = l.endpoint_id) as "applicationId"`,
+    sql<DueLane>`
+      select l.tenant_id as "tenantId", l.endpoint_id as "endpointId", w.application_id as "applicationId"
+      from webhook_lanes l join webhook_endpoints w on w.id = l.endpoint_id
+      where l.due_at <= ${now} and (l.leased_until is null or l.leased_until <= ${now})
+        and not l.endpoint_id = any(${[...endpointIds]}::uuid[]) and not w.application_id = ${anyOf(applicationIds)}
+      order by l.due_at limit ${countMax}`,
   );
+
+/** Claims a lane. @returns null when somebody else has it, or is about to change it */
+export async function claimLane(
+  em: EntityManager,
+  { tenantId, endpointId, applicationId }: DueLane,
+  now: Date,
+  lease: string,
+): Promise<Lane | null> {
+  const isIt = sql`tenant_id = ${tenantId} and endpoint_id = ${endpointId}`;
+  const row = await rowOf(
+    em,
+    sql<Omit<Lane, keyof DueLane>>`
+      with due as materialized (
+        select 1 from webhook_lanes
+        where ${isIt} and due_at <= ${now} and (leased_until is null or leased_until <= ${now}) for update skip locked
+      )
+      update webhook_lanes set lease = ${lease}, leased_until = ${leaseEnd(now)}
+      where ${isIt} and exists (select from due)
+      returning lease, failures, version::text, due_at as "dueAt"`,
+  );
+  return row && { tenantId, endpointId, applicationId, ...row };
 }
+
+/**
+ * Removes the lanes of an endpoint that is deleted next. In this order, since whoever adds to a lane asks for its
+ * endpoint when the lane is locked already.
+ */
+export const dropLanes = (em: EntityManager, endpointId: string): Promise<number> =>
+  countOf(em, sql`delete from webhook_lanes where endpoint_id = ${endpointId}`);
 
 /** The pending delivery that is first in the lane. */
 export async function nextDelivery(

@@ -38,3 +38,6 @@ export interface LaneKey {
   tenantId: string;
   endpointId: string;
 }
+
+/** Tells lanes apart: the id of an endpoint has no space. */
+export const laneText = ({ tenantId, endpointId }: LaneKey): string => `${endpointId} ${tenantId}`;

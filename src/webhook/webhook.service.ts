@@ -1,7 +1,7 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { changes, record } from '../audit/audit.service.ts';
 import { callerOf, type RequestContext, transaction } from '../caller/context.ts';
-import { anyOf, countOf, type RawBuilder, rowOf, rowsOf, sql } from '../db/sql.ts';
+import { anyOf, countOf, rowOf, rowsOf, sql } from '../db/sql.ts';
 import { once } from '../idempotency/idempotency.service.ts';
 import { secondsAfter } from '../shared/clock.ts';
 import { webhookEndpointsMax, webhookPreviousSecretHours, webhookReplayMax } from '../shared/limits.ts';
@@ -9,6 +9,7 @@ import { isUuid } from '../shared/text.ts';
 import { InvalidInput, NotFound, parseInput } from '../shared/user-error.type.ts';
 import { lockApplication } from '../tenancy/locks.ts';
 import { DeletedPayload } from '../tenancy/tenancy.type.ts';
+import { dropLanes } from './lane.ts';
 import { type EndpointColumns, type EndpointRow, endpointColumns, toEndpoint } from './rows.ts';
 import { newSecret, secretPlace } from './signing.ts';
 import { assertMayManageWebhooks } from './webhook.access.ts';
@@ -138,12 +139,9 @@ export function deleteWebhookEndpoint(
 ): Promise<DeletedPayload | NotFound> {
   assertMayManageWebhooks(callerOf(context));
   return transaction(context, async (em) => {
-    // As much as the deletion needs: to ask for more later, with lanes locked, would meet a sealer that
-    // holds the endpoint and waits for a lane.
-    const endpoint = await lockEndpoint(context, em, id, sql`for update`);
+    const endpoint = await lockEndpoint(context, em, id);
     if (endpoint === null) return new NotFound('webhook endpoint');
-    // Lanes first, as whoever sends locks them.
-    await countOf(em, sql`delete from webhook_lanes where endpoint_id = ${id}`);
+    await dropLanes(em, id);
     await countOf(em, sql`delete from webhook_endpoints where id = ${id}`);
     await tell(context, em, endpoint, 'deleted', {});
     return new DeletedPayload(id);
@@ -178,14 +176,13 @@ export function replayWebhookDeliveries(
 }
 
 /**
- * Reads an endpoint inside the boundary and keeps its row locked; what is sealed meanwhile need not wait, unless told.
+ * Reads an endpoint inside the boundary and keeps its row locked; what is sealed meanwhile need not wait.
  * Its application's row comes first, as for whoever makes an endpoint or deletes the application.
  */
 async function lockEndpoint(
   context: RequestContext,
   em: EntityManager,
   id: string,
-  lock: RawBuilder<unknown> = sql`for no key update`,
 ): Promise<EndpointRow | null> {
   if (!isUuid(id)) return null;
   const { applicationId } = callerOf(context);
@@ -197,7 +194,7 @@ async function lockEndpoint(
   );
   const row = await rowOf(
     em,
-    sql<EndpointColumns>`select ${endpointColumns} from webhook_endpoints w where ${isIt} ${lock}`,
+    sql<EndpointColumns>`select ${endpointColumns} from webhook_endpoints w where ${isIt} for no key update`,
   );
   return row && toEndpoint(row);
 }

@@ -23,9 +23,14 @@ interface Held {
 /**
  * Does `work` while a connection of its own holds rows.
  * @param lock a statement that locks rows, with its values
+ * @param url another database than the run's, as somebody who may look at all sessions
  */
-export async function holding<T>(lock: Statement, work: (held: Held) => Promise<T>): Promise<T> {
-  const client = new pg.Client({ connectionString: databaseUrl() });
+export async function holding<T>(
+  lock: Statement,
+  work: (held: Held) => Promise<T>,
+  url = databaseUrl(),
+): Promise<T> {
+  const client = new pg.Client({ connectionString: url });
   await client.connect();
   try {
     await client.query('begin');

@@ -3,7 +3,7 @@ import { afterEach, expect, test } from '@jest/globals';
 import { databaseSchema } from '../../src/database-schema.ts';
 import { openDatabase } from '../../src/db/connection.ts';
 import { migrate } from '../../src/db/migrate.ts';
-import { dropDatabases, newDatabase, withClient } from './databases.ts';
+import { dropDatabases, newPlainDatabase, withClient } from './databases.ts';
 import { cleanUp, newFolder, repository, runProcess } from './servers.ts';
 
 afterEach(async () => {
@@ -25,7 +25,7 @@ const catalog = (url: string) =>
   });
 
 test('the migrations lead to exactly the tables of the entities', async () => {
-  const url = await newDatabase();
+  const url = await newPlainDatabase();
   await migrate(url, databaseSchema);
   const before = await catalog(url);
   expect(before.length).toBeGreaterThan(40);

@@ -43,8 +43,20 @@ export async function copyDatabase(server, from, name) {
 }
 
 export async function dropDatabase(server, name) {
-  const urls = isDistributed ? (await nodesOf(server)).map(({ url }) => url) : [server];
-  for (const url of urls) await run(url, `drop database if exists ${name} with (force)`);
+  if (!isDistributed) {
+    await run(server, `drop database if exists ${name} with (force)`);
+    return;
+  }
+  for (const { url } of await nodesOf(server)) {
+    const [{ rowCount }] = await run(url, `select from pg_database where datname = '${name}'`);
+    if (rowCount === 0) continue;
+    // The extension's own process would be back at once.
+    await run(
+      url,
+      `alter database ${name} with allow_connections false`,
+      `drop database ${name} with (force)`,
+    );
+  }
 }
 
 /** The coordinator comes first. */

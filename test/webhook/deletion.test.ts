@@ -1,9 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { holding } from '../factor/lock.ts';
 import { DeleteWebhookEndpointDocument } from '../generated/documents.ts';
-import { dropDatabases, withClient } from '../process/databases.ts';
-import { untilTrue } from '../process/servers.ts';
-import { databaseUrl } from '../setup/harness.ts';
+import { dropDatabases } from '../process/databases.ts';
 import { makeWorld } from '../setup/world.ts';
 import { stopReceivers } from './receiver.ts';
 import { createEndpoint, rename, startWebhookServer, type WebhookServer } from './webhook-world.ts';
@@ -40,28 +39,28 @@ describe('deleting an endpoint', () => {
   test('waits for the sealer, or the sealer for it, and neither for the other', async () => {
     const { applicationId, tenantIds } = await makeWorld(server);
     const endpointId = await pendingWorld(applicationId, tenantIds);
-    const url = server.database.pool.options.connectionString as string;
+    const url = new URL(server.database.pool.options.connectionString as string);
     // A server's role may not look at others' sessions.
-    const waiting = (count: number) =>
-      withClient(databaseUrl(), async (owner) => {
-        const { rowCount } = await owner.query(
-          "select from pg_stat_activity where datname = $1 and wait_event_type = 'Lock'",
-          [new URL(url).pathname.slice(1)],
-        );
-        return rowCount === count;
-      });
+    url.search = '';
     // A dispatcher that works on the lane makes both wait, one behind the other.
-    await withClient(url, async (dispatcher) => {
-      await dispatcher.query('begin');
-      await dispatcher.query('select from webhook_lanes where endpoint_id = $1 for update', [endpointId]);
-      const removal = removed(endpointId);
-      await untilTrue(() => waiting(1));
-      const queuing = server.queue();
-      await untilTrue(() => waiting(2));
-      await dispatcher.query('commit');
-      const [answer] = await Promise.all([removal, queuing]);
-      expect(answer).toEqual(isRemoved(endpointId));
-    });
+    const lane = {
+      text: 'select from webhook_lanes where tenant_id = $1 and endpoint_id = $2 for update',
+      values: [tenantIds[0], endpointId],
+    };
+    const answer = await holding(
+      lane,
+      async ({ waiting, release }) => {
+        const removal = removed(endpointId);
+        await waiting(1);
+        const queuing = server.queue();
+        await waiting(2);
+        await release();
+        const [answered] = await Promise.all([removal, queuing]);
+        return answered;
+      },
+      url.href,
+    );
+    expect(answer).toEqual(isRemoved(endpointId));
   });
 
   test('in a race with the sealer succeeds, in each of many rounds', async () => {

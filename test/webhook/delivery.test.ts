@@ -200,8 +200,8 @@ describe('a delivery that fails', () => {
     await rename(server, tenantIds[0] ?? '', 'New name');
     await server.queue();
     await server.database.pool.query(
-      "update webhook_deliveries set event_at = event_at - interval '1 s' where application_id = $1",
-      [applicationId],
+      'update webhook_deliveries set event_at = $2 where application_id = $1',
+      [applicationId, new Date(0)],
     );
     await server.deliver();
     expect(await deliveriesOf(server, applicationId)).toMatchObject([
