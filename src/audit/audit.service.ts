@@ -20,6 +20,7 @@ export const auditActions = [
   'mfa_challenge.completed',
   'mfa_challenge.failed',
   'auth_factor.enrolled',
+  'auth_factor.used',
   'auth_factor.removed',
   'auth_factor.disabled',
   'recovery_code.issued',

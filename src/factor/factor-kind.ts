@@ -33,8 +33,8 @@ export interface FactorKind {
   verify(code: string, factor: FactorUnderTest, keyRing: KeyRing, now: Date): number | null;
   /** What else an accepted code changes in the user's row, as SQL assignments. */
   readonly onAccepted: RawBuilder<unknown>;
-  /** What the record tells of an accepted code, where that is news by itself. */
-  readonly usedAction: AuditAction | null;
+  /** What the record tells of an accepted code. */
+  readonly usedAction: AuditAction;
 }
 
 export interface FactorUnderTest {

@@ -43,7 +43,7 @@ export const totp: FactorKind = {
   },
 
   onAccepted: sql`totp_failures = 0, totp_locked_until = null`,
-  usedAction: null,
+  usedAction: 'auth_factor.used',
 };
 
 const codeOf = (secret: Uint8Array, step: number): string =>

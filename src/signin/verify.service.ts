@@ -88,11 +88,10 @@ async function challenge(
 ): Promise<Verified> {
   const { subject, step, actor } = session;
   const now = context.clock.now();
-  const { tenant, userId } = subject;
-  const about = { applicationId: tenant.applicationId, tenantId: tenant.id, userId };
+  const { tenant } = subject;
   const result = await tryCode(context, subject, actor, kind, code, {
     within: withinStep(session, now),
-    events: kind.usedAction ? [{ ...about, action: kind.usedAction, detail: {} }] : [],
+    events: [],
     statements: (accepted): Statements =>
       step?.purpose === 'CHALLENGE' ? { satisfied: satisfy(step, tenant.id, kind, now, accepted) } : {},
   });

@@ -81,7 +81,8 @@ export async function tryCode<Over = never>(
   }
   if (factor !== undefined && spends !== null) {
     const place = { ...user, id: factor.id };
-    const spendIn = (tx: EntityManager) => spend(context, tx, actor, kind, place, spends, effects);
+    const used: AuditEntry = { ...aboutCode(subject, kind), action: kind.usedAction };
+    const spendIn = (tx: EntityManager) => spend(context, tx, actor, kind, place, spends, used, effects);
     const { accepted, lasts } = effects.removesFactor
       ? // What goes with the factor must be seen: the statement begins after the user's row is locked.
         await transaction(context, async (tx) => {
@@ -107,6 +108,7 @@ async function spend<Over>(
   kind: FactorKind,
   { tenantId, userId, id }: FactorPlace,
   spends: number,
+  used: AuditEntry,
   { within, ...effects }: Effects<Over>,
 ): Promise<{ accepted: boolean; lasts: boolean }> {
   const accepted = sql`exists (select from spent)`;
@@ -128,43 +130,35 @@ async function spend<Over>(
         update users set ${kind.onAccepted}${effects.onUser ? sql`, ${effects.onUser}` : sql``} where tenant_id = ${tenantId} and id = ${userId} and ${accepted}
       ),
       ${partsOf(effects.statements(accepted))}
-      ${auditParts(context, actor, effects.events, accepted)}
+      ${auditParts(context, actor, [used, ...effects.events], accepted)}
       select ${accepted} as accepted, exists (select from lasting) as lasts`),
   );
   return row ?? { accepted: false, lasts: false };
 }
 
-/** An attempt that was refused whatever its code is an attempt all the same. */
-export const refusalEvent = (
-  { tenant, userId }: Subject,
-  { type }: FactorKind,
-  refusedFor: RefusedFor,
-): AuditEntry => ({
-  action: 'mfa_challenge.failed',
+/** An event of a code of a kind, whose name is still missing. */
+const aboutCode = ({ tenant, userId }: Subject, { type }: FactorKind, more: object = {}) => ({
   applicationId: tenant.applicationId,
   tenantId: tenant.id,
   userId,
-  detail: { type, refusedFor },
+  detail: { type, ...more },
+});
+
+/** An attempt that was refused whatever its code is an attempt all the same. */
+export const refusalEvent = (subject: Subject, kind: FactorKind, refusedFor: RefusedFor): AuditEntry => ({
+  ...aboutCode(subject, kind, { refusedFor }),
+  action: 'mfa_challenge.failed',
 });
 
 function failureEvents(subject: Subject, kind: FactorKind, { failures, lockedUntil }: Attempt): AuditEntry[] {
-  const about = {
-    applicationId: subject.tenant.applicationId,
-    tenantId: subject.tenant.id,
-    userId: subject.userId,
-  };
   const events: AuditEntry[] = [
-    { ...about, action: 'mfa_challenge.failed', detail: { type: kind.type, failures } },
+    { ...aboutCode(subject, kind, { failures }), action: 'mfa_challenge.failed' },
   ];
   if (lockedUntil !== null) {
-    events.push({ ...about, action: 'mfa_user.locked', detail: { type: kind.type, until: lockedUntil } });
+    events.push({ ...aboutCode(subject, kind, { until: lockedUntil }), action: 'mfa_user.locked' });
   }
   if (isDisabled(failures) && subject.factors[kind.type] !== undefined) {
-    events.push({
-      ...about,
-      action: 'auth_factor.disabled',
-      detail: { type: kind.type, failures: attemptsMax },
-    });
+    events.push({ ...aboutCode(subject, kind, { failures: attemptsMax }), action: 'auth_factor.disabled' });
   }
   return events;
 }

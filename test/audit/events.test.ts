@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { selfOf } from '../factor/agent.ts';
 import {
   AuditEventsDocument,
   type AuditEventsQueryVariables,
@@ -113,6 +114,30 @@ describe('auditEvents', () => {
       null,
     ]);
     expect(await all({ userId: guesser.id, action: 'mfa_user.locked' })).toHaveLength(1);
+  });
+
+  test('LOG-2: tells of each code that was accepted, whatever becomes of it', async () => {
+    const { id, secret, recoveryCode } = await enrolledUser(server, world);
+    const used = async (action: string) =>
+      (await all({ userId: id, action })).map(({ actor, detail }) => [actor, JSON.parse(detail)]);
+    const own = { type: 'TOTP' };
+    // Right, and the step is never finished.
+    const right = () => codeAt(secret, server.clock.now());
+    await verify(world.browser, right(), await startToken(world, id));
+    expect(await used('auth_factor.used')).toEqual([[id, own]]);
+    // Given to begin another enrollment, which is never confirmed.
+    server.clock.advance(30);
+    await beginTotp(await selfOf(server, world, id), { currentCode: right() });
+    expect(await used('auth_factor.used')).toEqual([
+      [id, own],
+      [id, own],
+    ]);
+    expect(await used('recovery_code.used')).toEqual([]);
+    await redeem(world.browser, await startToken(world, id), recoveryCode as string);
+    expect(await used('recovery_code.used')).toEqual([[id, { type: 'RECOVERY_CODE' }]]);
+    // With the one that confirmed the first enrollment each is told once.
+    expect(await used('auth_factor.enrolled')).toHaveLength(1);
+    expect(await used('mfa_challenge.completed')).toEqual([]);
   });
 
   test('LOG-2: tells of a code of a kind that the policy does not allow', async () => {

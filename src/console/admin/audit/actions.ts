@@ -22,6 +22,7 @@ export const actionGroups = [
     group: 'Factors',
     items: [
       'auth_factor.enrolled',
+      'auth_factor.used',
       'auth_factor.removed',
       'auth_factor.disabled',
       'recovery_code.issued',
