@@ -1,11 +1,7 @@
 import { serverRole } from '../../src/audit/append-only.ts';
-import { databaseLayout } from '../../src/database-layout.ts';
 import { databaseSchema } from '../../src/database-schema.ts';
 import { type Database, inRole, openDatabase } from '../../src/db/connection.ts';
-import { distribute } from '../../src/db/distribute.ts';
-import { migrate } from '../../src/db/migrate.ts';
-import { newDatabase } from '../process/databases.ts';
-import { isDistributed } from '../setup/nodes.mjs';
+import { newMigratedDatabase } from '../process/databases.ts';
 
 /** A migrated database of the test's own: its record holds nothing else, and may be tampered with. */
 export interface OwnDatabase {
@@ -18,9 +14,7 @@ export interface OwnDatabase {
 }
 
 export async function ownDatabase(): Promise<OwnDatabase> {
-  const url = await newDatabase();
-  await migrate(url, databaseSchema);
-  if (isDistributed) await distribute(url, databaseSchema, databaseLayout, { shards: 2 });
+  const url = await newMigratedDatabase();
   const open = (as: string) => openDatabase({ url: as, schema: databaseSchema, unlimited: true });
   const [server, owner] = await Promise.all([open(inRole(url, serverRole)), open(url)]);
   return {

@@ -4,7 +4,7 @@ import { type Database, openDatabase } from '../../src/db/connection.ts';
 import * as limits from '../../src/shared/limits.ts';
 import { CreateApplicationDocument } from '../generated/documents.ts';
 import { dropDatabases, withClient } from '../process/databases.ts';
-import { dropCopies, newMigratedDatabase } from '../restore/backup.ts';
+import { dropCopies, newMigratedCopy } from '../restore/backup.ts';
 import { startTestServer, uniqueId } from '../setup/harness.ts';
 
 /* PostgreSQL's limits on time, on connections as the server opens them: no test of another file has them. */
@@ -12,7 +12,7 @@ import { startTestServer, uniqueId } from '../setup/harness.ts';
 let url: string;
 let database: Database;
 beforeEach(async () => {
-  url = await newMigratedDatabase();
+  url = await newMigratedCopy();
   database = await openDatabase({ url, schema: databaseSchema });
 });
 afterEach(async () => {

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { IntrospectDocument } from '../generated/documents.ts';
 import { startTestServer, type TestServer, uniqueId } from '../setup/harness.ts';
@@ -155,17 +156,17 @@ describe('a pending factor', () => {
     await expectOneFactor(userId, [begun.factor.id]);
   });
 
-  test.each<[string, string]>([
-    ['begun when there was none', 'null'],
-    ['begun beside another one', 'gen_random_uuid()'],
+  test.each<[string, string | null]>([
+    ['begun when there was none', null],
+    ['begun beside another one', randomUUID()],
   ])('ENR-1: %s cannot take the place of one that became active since', async (_, replaces) => {
     const user = await enrolledUser(server, world);
     const self = await selfOf(server, world, user.id);
     const begun = await beginTotp(self, { currentCode: right(user) });
     // As if it had been read before the other became active, and written after.
     await server.database.pool.query(
-      `update pending_auth_factors set replaces = ${replaces} where tenant_id = $1 and user_id = $2`,
-      [world.tenantId, user.id],
+      'update pending_auth_factors set replaces = $3 where tenant_id = $1 and user_id = $2',
+      [world.tenantId, user.id, replaces],
     );
     expect(await verify(self, right(begun))).toMatchObject({ code: 'INVALID_CODE' });
     await expectOneFactor(user.id, [user.factorId]);

@@ -9,7 +9,7 @@ import { redeem, selfOf } from '../factor/agent.ts';
 import { CreateWebhookEndpointDocument, RotateWebhookSecretDocument } from '../generated/documents.ts';
 import { dropDatabases, withClient } from '../process/databases.ts';
 import { cleanUp, untilTrue } from '../process/servers.ts';
-import { dropCopies, newMigratedDatabase, openAs } from '../restore/backup.ts';
+import { dropCopies, newMigratedCopy, openAs } from '../restore/backup.ts';
 import { startTestServer, TestClock, type TestServer, uniqueId } from '../setup/harness.ts';
 import { codeAt } from '../setup/totp.ts';
 import {
@@ -29,7 +29,7 @@ let own: { url: string; server: Database; owner: Database };
 let clock: TestClock;
 let servers: TestServer[];
 beforeEach(async () => {
-  const url = await newMigratedDatabase();
+  const url = await newMigratedCopy();
   const [server, owner] = await Promise.all([openAs(inRole(url, serverRole)), openAs(url)]);
   own = { url, server, owner };
   clock = new TestClock();

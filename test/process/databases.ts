@@ -1,7 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { Client } from 'pg';
+import { databaseLayout } from '../../src/database-layout.ts';
+import { databaseSchema } from '../../src/database-schema.ts';
+import { distribute } from '../../src/db/distribute.ts';
+import { migrate } from '../../src/db/migrate.ts';
 import { databaseUrl } from '../setup/harness.ts';
-import { createDatabase, dropDatabase } from '../setup/nodes.mjs';
+import { createDatabase, dropDatabase, isDistributed } from '../setup/nodes.mjs';
 
 const names: string[] = [];
 
@@ -15,7 +19,15 @@ export async function newDatabase(): Promise<string> {
   return url.href;
 }
 
-/** The same without any extension, and on one node. */
+/** The same with the tables, distributed where the tests' databases are. */
+export async function newMigratedDatabase(): Promise<string> {
+  const url = await newDatabase();
+  await migrate(url, databaseSchema);
+  if (isDistributed) await distribute(url, databaseSchema, databaseLayout, { shards: 2 });
+  return url;
+}
+
+/** An empty one without any extension, and on one node. */
 export async function newPlainDatabase(): Promise<string> {
   const name = `cufflink_test_${randomBytes(6).toString('hex')}`;
   await withClient(databaseUrl(), async (client) => {

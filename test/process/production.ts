@@ -1,13 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { exportJWK, generateKeyPair } from 'jose';
 import { serverRole } from '../../src/audit/append-only.ts';
-import { databaseSchema } from '../../src/database-schema.ts';
 import { inRole } from '../../src/db/connection.ts';
-import { migrate } from '../../src/db/migrate.ts';
 import { keySet, startKeyServer } from '../caller/key-server.ts';
 import { goodClaims, makeKey, signed } from '../caller/tokens.ts';
 import { audience, issuer, TestClock } from '../setup/harness.ts';
-import { newDatabase } from './databases.ts';
+import { newMigratedDatabase } from './databases.ts';
 import { newFolder, type ServerOptions, startProcess } from './servers.ts';
 
 /** A server in production mode: the built one, a process of its own, on a database of its own. */
@@ -30,8 +28,7 @@ export async function startProduction(
   more: Record<string, string> = {},
   program: Partial<Pick<ServerOptions, 'folder' | 'command'>> = {},
 ): Promise<ProductionServer> {
-  const databaseUrl = await newDatabase();
-  await migrate(databaseUrl, databaseSchema);
+  const databaseUrl = await newMigratedDatabase();
   const key = await makeKey();
   const keyServer = await startKeyServer(keySet(key.jwk));
   const { privateKey } = await generateKeyPair('ES256', { extractable: true });

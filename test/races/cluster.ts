@@ -7,7 +7,8 @@ import { exportJWK, generateKeyPair } from 'jose';
 import pg from 'pg';
 import { keySet, startKeyServer } from '../caller/key-server.ts';
 import { makeKey, signed } from '../caller/tokens.ts';
-import { audience, callGraphQl, databaseUrl, issuer, type TestCaller } from '../setup/harness.ts';
+import { dropDatabases, newMigratedDatabase } from '../process/databases.ts';
+import { audience, callGraphQl, issuer, type TestCaller } from '../setup/harness.ts';
 
 /*
  * Several servers as they are deployed: processes of their own with one database, one set of keys
@@ -46,7 +47,7 @@ export const patient = (caller: TestCaller): TestCaller => ({
 });
 
 export async function startCluster(size: number): Promise<Cluster> {
-  const database = await freshDatabase();
+  const database = await openOwn();
   const key = await makeKey();
   const keyServer = await startKeyServer(keySet(key.jwk));
   const { privateKey } = await generateKeyPair('ES256', { extractable: true });
@@ -69,9 +70,7 @@ export async function startCluster(size: number): Promise<Cluster> {
     await database.drop();
   };
   try {
-    // The first one migrates.
-    servers.push(await startProcess({ ...settings, MIGRATE: 'on' }));
-    servers.push(...(await Promise.all(Array.from({ length: size - 1 }, () => startProcess(settings)))));
+    servers.push(...(await Promise.all(Array.from({ length: size }, () => startProcess(settings)))));
   } catch (error) {
     await end();
     throw error;
@@ -151,23 +150,17 @@ async function stopProcess({ child }: ServerProcess): Promise<number | null> {
   return child.exitCode;
 }
 
-async function freshDatabase() {
-  const name = `cufflink_races_${randomBytes(6).toString('hex')}`;
-  const admin = new pg.Client({ connectionString: databaseUrl() });
-  await admin.connect();
-  await admin.query(`create database ${name}`);
-  const url = new URL(databaseUrl());
-  url.pathname = `/${name}`;
-  const own = new pg.Client({ connectionString: url.href });
+async function openOwn() {
+  const url = await newMigratedDatabase();
+  const own = new pg.Client({ connectionString: url });
   await own.connect();
   return {
-    url: url.href,
+    url,
     rows: async <Row extends object>(statement: string, values: readonly unknown[] = []) =>
       (await own.query<Row>(statement, [...values])).rows,
     async drop() {
       await own.end();
-      await admin.query(`drop database ${name} with (force)`);
-      await admin.end();
+      await dropDatabases();
     },
   };
 }

@@ -2,13 +2,13 @@ import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { databaseSchema } from '../../src/database-schema.ts';
 import { openDatabase } from '../../src/db/connection.ts';
-import { migrate } from '../../src/db/migrate.ts';
 import { type Seal, sealRestored } from '../../src/restore/seal.ts';
 import type { Clock } from '../../src/shared/clock.ts';
 import { uuidV7Ids } from '../../src/shared/ids.ts';
-import { newDatabase, withClient } from '../process/databases.ts';
+import { newMigratedDatabase, withClient } from '../process/databases.ts';
 import { newFolder, repository, runProcess } from '../process/servers.ts';
 import { databaseUrl } from '../setup/harness.ts';
+import { copyDatabase, dropDatabase } from '../setup/nodes.mjs';
 
 /*
  * A backup as a copy of a database, which CREATE DATABASE makes of one that nobody uses. What is left to the
@@ -20,33 +20,24 @@ const names: string[] = [];
 /** Copies a database to which nobody is connected. @returns the copy's URL */
 export async function copyOf(url: string): Promise<string> {
   const copy = new URL(url);
-  const from = copy.pathname.slice(1);
-  copy.pathname = `/cufflink_test_${randomBytes(6).toString('hex')}`;
-  const name = copy.pathname.slice(1);
-  await withClient(databaseUrl(), (client) => client.query(`create database ${name} template ${from}`));
+  const name = `cufflink_test_${randomBytes(6).toString('hex')}`;
+  await copyDatabase(databaseUrl(), copy.pathname.slice(1), name);
   names.push(name);
+  copy.pathname = `/${name}`;
   return copy.href;
 }
 
 let template: Promise<string> | undefined;
 
-async function makeTemplate(): Promise<string> {
-  const url = await newDatabase();
-  await migrate(url, databaseSchema);
-  return url;
-}
-
 /** A migrated database of the test's own, for `dropCopies`; the migrations run once in a file, for `dropDatabases` at its end. */
-export async function newMigratedDatabase(): Promise<string> {
-  template ??= makeTemplate();
+export async function newMigratedCopy(): Promise<string> {
+  template ??= newMigratedDatabase();
   return copyOf(await template);
 }
 
 /** For afterEach. */
 export async function dropCopies(): Promise<void> {
-  for (const name of names.splice(0)) {
-    await withClient(databaseUrl(), (client) => client.query(`drop database if exists ${name} with (force)`));
-  }
+  for (const name of names.splice(0)) await dropDatabase(databaseUrl(), name);
 }
 
 const run = async (name: string, env: Record<string, string>, args: readonly string[]) =>

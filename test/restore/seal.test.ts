@@ -24,7 +24,7 @@ import {
   contents,
   copyOf,
   dropCopies,
-  newMigratedDatabase,
+  newMigratedCopy,
   openAs,
   seal,
   sealHere,
@@ -40,7 +40,7 @@ beforeEach(async () => {
   clock = new TestClock();
   // Early in a time step, so that a command that takes a while works in the same one.
   clock.fix(new Date(Math.ceil(Date.now() / 30_000) * 30_000 + 1_000));
-  live = await newMigratedDatabase();
+  live = await newMigratedCopy();
   await on(live, async (server) => {
     world = await signInWorld(server);
   });

@@ -3,9 +3,8 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { exportJWK, generateKeyPair } from 'jose';
 import { databaseSchema } from '../../src/database-schema.ts';
 import { type Database, openDatabase } from '../../src/db/connection.ts';
-import { migrate } from '../../src/db/migrate.ts';
 import { createService } from '../../src/service.ts';
-import { dropDatabases, newDatabase } from '../process/databases.ts';
+import { dropDatabases, newMigratedDatabase } from '../process/databases.ts';
 import { publicUrl, startTestServer, TestClock } from '../setup/harness.ts';
 import { signInWorld } from '../signin/user-agent.ts';
 import * as flows from './flows.ts';
@@ -27,8 +26,7 @@ let metrics: string;
 let rows: { table: string; text: string }[];
 
 beforeAll(async () => {
-  const url = await newDatabase();
-  await migrate(url, databaseSchema);
+  const url = await newMigratedDatabase();
   database = await openDatabase({ url, schema: databaseSchema, unlimited: true });
   const stop = traffic.record();
   stage = await servers();

@@ -24,6 +24,24 @@ export async function createDatabase(server, name) {
   }
 }
 
+/** A copy of a database to which nobody is connected but, where there are several nodes, these to each other. */
+export async function copyDatabase(server, from, name) {
+  if (!isDistributed) {
+    await run(server, `create database ${name} template ${from}`);
+    return;
+  }
+  for (const { url } of await nodesOf(server)) {
+    await run(
+      url,
+      'set citus.enable_create_database_propagation = off',
+      `alter database ${from} with allow_connections false`,
+      `select pg_terminate_backend(pid, 5000) from pg_stat_activity where datname = '${from}'`,
+      `create database ${name} template ${from}`,
+      `alter database ${from} with allow_connections true`,
+    );
+  }
+}
+
 export async function dropDatabase(server, name) {
   const urls = isDistributed ? (await nodesOf(server)).map(({ url }) => url) : [server];
   for (const url of urls) await run(url, `drop database if exists ${name} with (force)`);

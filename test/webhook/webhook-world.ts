@@ -6,7 +6,6 @@ import { sealAll } from '../../src/audit/sealer.ts';
 import type { Service } from '../../src/caller/context.ts';
 import { databaseSchema } from '../../src/database-schema.ts';
 import { type Database, inRole, openDatabase } from '../../src/db/connection.ts';
-import { migrate } from '../../src/db/migrate.ts';
 import { createService } from '../../src/service.ts';
 import { type DispatcherDeps, drainWebhooks, startDispatcher } from '../../src/webhook/dispatcher.ts';
 import { queueDeliveries } from '../../src/webhook/fan-out.ts';
@@ -21,7 +20,7 @@ import {
   type WebhookDeliveriesQueryVariables,
   WebhookEndpointsDocument,
 } from '../generated/documents.ts';
-import { newDatabase } from '../process/databases.ts';
+import { newMigratedDatabase } from '../process/databases.ts';
 import { publicUrl, startTestServer, type TestCaller, TestClock, type TestServer } from '../setup/harness.ts';
 import { makeWorld, type World } from '../setup/world.ts';
 
@@ -45,8 +44,7 @@ export interface WebhookServer extends TestServer {
 export async function startWebhookServer(
   more: Parameters<typeof startTestServer>[0] = {},
 ): Promise<WebhookServer> {
-  const url = await newDatabase();
-  await migrate(url, databaseSchema);
+  const url = await newMigratedDatabase();
   const open = () => openDatabase({ url: inRole(url, serverRole), schema: databaseSchema, unlimited: true });
   const [clock, database, registry] = [new TestClock(), await open(), new Registry()];
   const service = await createService({
