@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { getNamedType } from 'graphql';
+import { type GraphQLFormattedError, getNamedType } from 'graphql';
 import { createSchema } from '../../src/schema.ts';
+import { isRecord } from '../../src/shared/record.ts';
 import { dropDatabases } from '../process/databases.ts';
 import type { TestCaller } from '../setup/harness.ts';
 import { enrolledUser, signInWorld, startToken } from '../signin/user-agent.ts';
@@ -11,14 +12,34 @@ import { found, needlesOf } from './needles.ts';
 import { placesOf } from './places.ts';
 
 /*
- * The canary of inputs: a mark of its own in every input of every operation, by every kind of caller, one at a
- * time beside values that fit. Then it is looked for everywhere. Where it may be, places.ts says; a new input may be
- * nowhere until it stands there.
+ * The canary of inputs: a mark of its own in every input of every operation, also of the fields below it, by every kind
+ * of caller, one at a time beside values that fit. Then it is looked for everywhere. Where it may be, places.ts says; a
+ * new input may be nowhere until it stands there.
  */
 
 const mark = 'CanaryOf7f3a';
 const markOf = (n: number): string => `${mark}x${n}x`;
 const marks = new RegExp(`${mark}x(\\d+)x`, 'gi');
+
+/** Some of the inputs of fields below an operation. */
+const wayside = [
+  'tenant.users.filter.state',
+  'tenant.users.after',
+  'tenant.users.first',
+  'application.tenants.filter.search',
+  'application.tenants.nodes.users.after',
+  'createTenant.tenant.application.tenants.filter.search',
+  '_entities.tenants.after',
+];
+
+/** Ways that end before the field that takes the input, for every caller. */
+const nobodyComesTo = [
+  // These are null but in the preview of one tenant.
+  'previewApplicationMfaPolicy.before',
+  'previewTenantMfaPolicyOverrides.before',
+  // A new application has no tenants.
+  'createApplication.application.tenants.nodes',
+];
 
 const schema = createSchema({ introspection: true });
 const leaves = leavesOf(schema);
@@ -26,6 +47,8 @@ const leaves = leavesOf(schema);
 let server: WebhookServer;
 /** What of each input was found where. */
 const places = new Map<string, Set<string>>();
+/** Inputs whose mark came as far as the field that takes it. */
+const read = new Set<string>();
 let answersCount = 0;
 const codes = new Set<unknown>();
 /** Everything that was answered, sent and written. */
@@ -47,11 +70,12 @@ beforeAll(async () => {
   });
   const user = await enrolledUser(server, world);
   const { applicationId, tenantId } = world;
+  const callerOf = (sub: string) => server.caller({ applicationId, tenantId, sub, scopes: [] });
   const callers: TestCaller[] = [
+    await callerOf(user.id),
     await server.caller(),
     await server.caller({ applicationId }),
     await server.caller({ applicationId, tenantId }),
-    await server.caller({ applicationId, tenantId, sub: user.id, scopes: [] }),
     server.callerWith(null),
   ];
   const mfaToken = await startToken(world, user.id);
@@ -61,7 +85,6 @@ beforeAll(async () => {
     user: user.id,
     updateWebhookEndpoint: spareId,
     rotateWebhookSecret: spareId,
-    deleteAuthFactor: user.factorId,
   };
   const known: Record<string, unknown> = {
     applicationId,
@@ -74,18 +97,29 @@ beforeAll(async () => {
     gracePeriodDays: 7,
     displayName: 'Plain',
     url: 'https://hooks.example.com/plain',
+    representations: [
+      { __typename: 'Application', id: applicationId },
+      { __typename: 'Tenant', id: tenantId },
+    ],
   };
-  const good: Good = (operation, name) => {
+  const good: Good = (field, name) => {
     if (name !== 'id') return known[name];
     // What is made gets an id of its own.
-    return operation.startsWith('create') ? undefined : (idOf[operation] ?? tenantId);
+    return field.startsWith('create') ? undefined : (idOf[field] ?? tenantId);
   };
   for (const [n, leaf] of leaves.entries()) {
+    if (leaf.path.startsWith('deleteAuthFactor.')) {
+      // Each time the factor is gone afterwards.
+      const { id, factorId } = await enrolledUser(server, world);
+      callers[0] = await callerOf(id);
+      idOf['deleteAuthFactor'] = factorId;
+    }
     for (const caller of callers) {
       const { query, variables } = operationWith(schema, leaf, valueAt(leaf, markOf(n)), good);
       const { data, errors, headers } = await caller.call(query, variables);
       for (const { extensions } of errors) codes.add(extensions?.['code']);
       answersCount += 1;
+      if (isRead(leaf, data, errors)) read.add(leaf.path);
       if (data !== null) texts.push({ place: 'answer', text: JSON.stringify(data) });
       texts.push({ place: 'error', text: JSON.stringify([errors, [...headers]]) });
     }
@@ -100,12 +134,30 @@ beforeAll(async () => {
   for (const { place, text } of texts) {
     for (const [, n] of text.matchAll(marks)) note(Number(n), place);
   }
-}, 240_000);
+}, 360_000);
 afterAll(async () => {
   await stopReceivers();
   await server.stop();
   await dropDatabases();
 });
+
+/** Whether the field that takes it was answered, or refused its value. */
+function isRead({ way }: Leaf, data: unknown, errors: readonly GraphQLFormattedError[]): boolean {
+  const names = way.map(({ field }) => field.name).join('.');
+  const refused = errors.some(
+    ({ path, extensions }) =>
+      extensions?.['code'] === 'BAD_USER_INPUT' &&
+      path?.filter((step) => typeof step === 'string').join('.') === names,
+  );
+  return refused || isAnswered(data, way);
+}
+
+function isAnswered(value: unknown, way: Leaf['way']): boolean {
+  if (Array.isArray(value)) return value.some((one) => isAnswered(one, way));
+  const [step, ...rest] = way;
+  if (step === undefined) return value !== null && value !== undefined;
+  return isRecord(value) && isAnswered(value[step.field.name], rest);
+}
 
 function note(n: number, place: string): void {
   const { path = '' } = leaves[n] ?? {};
@@ -143,7 +195,7 @@ async function columns(): Promise<{ place: string; text: string }[]> {
 }
 
 test('LOG-1: the canary is put into every input of every operation, and some of it arrives', () => {
-  expect(leaves.length).toBeGreaterThan(80);
+  expect(leaves.length).toBeGreaterThan(250);
   expect(answersCount).toBe(leaves.length * 5);
   // What is asked is well formed: only values are refused.
   expect([...codes].toSorted()).toEqual(['BAD_USER_INPUT', 'FORBIDDEN', 'UNAUTHENTICATED']);
@@ -157,6 +209,16 @@ test('LOG-1: the canary is put into every input of every operation, and some of 
   ]) {
     expect([...arrived]).toContain(place);
   }
+});
+
+test('LOG-1: the fields below an operation are among them, and what takes a text is given it', () => {
+  const below = leaves.filter(({ way }) => way.length > 1);
+  const takingText = below.filter(({ type }) => ['String', 'ID'].includes(getNamedType(type).name));
+  expect(below.map(({ path }) => path)).toEqual(expect.arrayContaining(wayside));
+  const unread = takingText.map(({ path }) => path).filter((path) => !read.has(path));
+  expect(unread.filter((path) => !nobodyComesTo.some((way) => path.startsWith(`${way}.`)))).toEqual([]);
+  // And the exceptions are needed.
+  expect(nobodyComesTo.filter((way) => !unread.some((path) => path.startsWith(`${way}.`)))).toEqual([]);
 });
 
 test('LOG-1: what is given to an input is nowhere but where it belongs', () => {

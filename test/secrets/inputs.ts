@@ -1,8 +1,10 @@
 import {
   type GraphQLArgument,
+  type GraphQLField,
   type GraphQLInputField,
   type GraphQLInputType,
   type GraphQLNamedType,
+  type GraphQLObjectType,
   type GraphQLOutputType,
   type GraphQLSchema,
   getNamedType,
@@ -17,14 +19,26 @@ import {
 
 /*
  * Every input of every operation, out of the schema: an input that is new is tested without anybody thinking of it.
+ * Fields of the answer take inputs as well: an operation has those of every field that can be asked for below it.
  */
+
+/** A field, and the type that has it. */
+interface Step {
+  on: GraphQLObjectType;
+  field: GraphQLField<unknown, unknown>;
+}
 
 /** A place where a caller may write: an argument, or a field of an input, however deep. */
 export interface Leaf {
-  /** The operation and the names down to the place, e.g. createTenant.input.displayName. */
+  /**
+   * The operation, the fields on the way and the names down to the place, e.g. createTenant.input.displayName or
+   * tenant.users.filter.state.
+   */
   path: string;
   kind: 'query' | 'mutation';
-  operation: string;
+  /** The fields from the operation to the one that takes the argument; one only where the operation takes it. */
+  way: readonly Step[];
+  /** The argument, and the fields of inputs in it. */
   names: string[];
   type: GraphQLInputType;
 }
@@ -35,18 +49,46 @@ export function leavesOf(schema: GraphQLSchema): Leaf[] {
     ['mutation', schema.getMutationType()],
   ] as const;
   return roots.flatMap(([kind, root]) =>
-    Object.values(root?.getFields() ?? {}).flatMap(({ name: operation, args }) =>
-      args.flatMap((arg) =>
-        below(arg, []).map(({ names, type }) => ({
-          path: [operation, ...names].join('.'),
-          kind,
-          operation,
-          names,
-          type,
-        })),
+    stepsFrom(root ? [root] : [])
+      .flatMap((first) => waysOf(schema, first))
+      .flatMap((way) =>
+        (way.at(-1)?.field.args ?? [])
+          .flatMap((arg) => below(arg, []))
+          .map(({ names, type }) => ({
+            path: [...way.map(({ field }) => field.name), ...names].join('.'),
+            kind,
+            way,
+            names,
+            type,
+          })),
       ),
-    ),
   );
+}
+
+const stepsFrom = (types: readonly GraphQLObjectType[]): Step[] =>
+  types.flatMap((on) => Object.values(on.getFields()).map((field) => ({ on, field })));
+
+/** @returns the shortest way to each field that can be asked for below an operation, and first that to itself */
+function waysOf(schema: GraphQLSchema, first: Step): Step[][] {
+  const seen = new Set<GraphQLObjectType>();
+  const ways: Step[][] = [];
+  let next = [[first]];
+  while (next.length > 0) {
+    ways.push(...next);
+    next = next.flatMap((way) => {
+      const types = way.slice(-1).flatMap(({ field }) => objectsOf(schema, getNamedType(field.type)));
+      const unseen = types.filter((type) => !seen.has(type));
+      for (const type of unseen) seen.add(type);
+      return stepsFrom(unseen).map((step) => [...way, step]);
+    });
+  }
+  return ways;
+}
+
+/** The types of object that a type may turn out to be: none for what has no fields. */
+function objectsOf(schema: GraphQLSchema, type: GraphQLNamedType): readonly GraphQLObjectType[] {
+  if (isObjectType(type)) return [type];
+  return isCompositeType(type) ? schema.getPossibleTypes(type) : [];
 }
 
 function below(
@@ -60,18 +102,48 @@ function below(
     : [{ names, type }];
 }
 
-/** A value that fits, or undefined where there need be none. @param name of the argument or field */
-export type Good = (operation: string, name: string) => unknown;
+/**
+ * A value that fits, or undefined where there need be none; of a list one entry, or several.
+ * @param field that takes the argument @param name of the argument or field of an input
+ */
+export type Good = (field: string, name: string) => unknown;
 
 /**
  * An operation with good values everywhere and one value of the caller's in one place.
- * @returns its document, which asks for all that it answers, and its variables
+ * @returns its document, which asks for all that the field with the place answers, and its variables
  */
-export function operationWith(schema: GraphQLSchema, leaf: Leaf, value: unknown, good: Good) {
-  const { kind, operation, names } = leaf;
-  const root = kind === 'query' ? schema.getQueryType() : schema.getMutationType();
-  const field = root?.getFields()[operation];
-  if (field === undefined) throw new Error(`There is no ${operation}.`);
+export function operationWith(schema: GraphQLSchema, { kind, way, names }: Leaf, value: unknown, good: Good) {
+  const steps = way.map(({ on, field }, index) => {
+    // Two fields on the way may have arguments of one name.
+    const variableOf = (name: string) => (index === 0 ? name : `${name}${index}`);
+    const given = valuesOf(field, index === way.length - 1 ? names : [], value, good);
+    const passed = field.args.map(({ name }) => `${name}: $${variableOf(name)}`);
+    return {
+      on,
+      written: passed.length === 0 ? field.name : `${field.name}(${passed.join(', ')})`,
+      declared: field.args.map(({ name, type }) => `$${variableOf(name)}: ${type}`),
+      variables: Object.entries(given).map(([name, made]) => [variableOf(name), made]),
+    };
+  });
+  const answered = way.at(-1)?.field.type;
+  const asked = steps.reduceRight(
+    (inner, { on, written }, index) =>
+      index === 0 ? `{ ${written} ${inner} }` : `{ __typename ... on ${on.name} { ${written} ${inner} } }`,
+    answered ? selectionOf(schema, answered, 0) : '',
+  );
+  return {
+    query: `${kind} (${steps.flatMap(({ declared }) => declared).join(', ')}) ${asked}`,
+    variables: Object.fromEntries(steps.flatMap(({ variables }) => variables)),
+  };
+}
+
+/** The arguments of one field. @param names the way to the place of the value, none where it is in another field */
+function valuesOf(
+  field: Step['field'],
+  names: readonly string[],
+  value: unknown,
+  good: Good,
+): Record<string, unknown> {
   const given = (of: readonly (GraphQLArgument | GraphQLInputField)[], at: readonly string[]) =>
     Object.fromEntries(
       of.flatMap(({ name, type }): [string, unknown][] => {
@@ -90,18 +162,13 @@ export function operationWith(schema: GraphQLSchema, leaf: Leaf, value: unknown,
     }
     const listed = isListType(inner);
     if (at !== null) return listed ? [value] : value;
-    const found = good(operation, name);
-    if (found !== undefined) return listed ? [found] : found;
+    const found = good(field.name, name);
+    if (found !== undefined) return listed ? [found].flat() : found;
     if (!isNonNullType(type)) return undefined;
     const plain = isEnumType(named) ? named.getValues()[0]?.name : plainOf(named);
     return listed ? [plain] : plain;
   };
-  const declared = field.args.map(({ name, type }) => `$${name}: ${type}`);
-  const passed = field.args.map(({ name }) => `${name}: $${name}`);
-  return {
-    query: `${kind} (${declared.join(', ')}) { ${operation}(${passed.join(', ')}) ${selectionOf(schema, field.type, 0)} }`,
-    variables: given(field.args, names),
-  };
+  return given(field.args, names);
 }
 
 const plainOf = ({ name }: GraphQLNamedType): unknown =>
@@ -113,8 +180,7 @@ const depthMax = 3;
 function selectionOf(schema: GraphQLSchema, type: GraphQLOutputType, depth: number): string {
   const named = getNamedType(type);
   if (!isCompositeType(named)) return '';
-  const possible = isObjectType(named) ? [named] : schema.getPossibleTypes(named);
-  const parts = possible.map((one) => {
+  const parts = objectsOf(schema, named).map((one) => {
     const fields = Object.values(one.getFields())
       .filter((field) => depth < depthMax || !isCompositeType(getNamedType(field.type)))
       .filter(({ args }) => args.every((arg) => !isNonNullType(arg.type) || arg.defaultValue !== undefined))
