@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
+import type { Client } from 'pg';
 import { databaseSchema } from '../../src/database-schema.ts';
 import { openDatabase } from '../../src/db/connection.ts';
 import { type Seal, sealRestored } from '../../src/restore/seal.ts';
@@ -90,3 +91,12 @@ export const contents = (url: string): Promise<Record<string, string[]>> =>
     }
     return found;
   });
+
+/** Holds the one recovery code there is; on several nodes rows are held by naming their tenant. */
+export async function holdRecoveryCode(holder: Client): Promise<void> {
+  const { rows } = await holder.query("select tenant_id from auth_factors where type = 'RECOVERY_CODE'");
+  if (rows.length !== 1) throw new Error(`There are ${rows.length} recovery codes.`);
+  await holder.query("select from auth_factors where tenant_id = $1 and type = 'RECOVERY_CODE' for update", [
+    rows[0].tenant_id,
+  ]);
+}

@@ -24,6 +24,7 @@ import {
   contents,
   copyOf,
   dropCopies,
+  holdRecoveryCode,
   newMigratedCopy,
   openAs,
   seal,
@@ -308,8 +309,7 @@ describe('npm run restore:seal', () => {
     const before = await contents(restored);
     await withClient(restored, async (holder) => {
       await holder.query('begin');
-      // Rows of many nodes can be held by an UPDATE only.
-      await holder.query("update auth_factors set spent = spent where type = 'RECOVERY_CODE'");
+      await holdRecoveryCode(holder);
       await expect(sealHere(restored, clock)).rejects.toThrow(/^1 rows were in use by another session/);
       await holder.query('rollback');
     });

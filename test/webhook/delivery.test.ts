@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { webhookGiveUpHours, webhookRetrySeconds } from '../../src/shared/limits.ts';
 import { dropDatabases } from '../process/databases.ts';
+import { makeWorld } from '../setup/world.ts';
 import { type Receiver, startReceiver, stopReceivers } from './receiver.ts';
 import {
   createEndpoint,
@@ -87,6 +88,21 @@ describe('an event', () => {
     expect(before).toEqual([]);
     const { rows } = await server.database.pool.query('select from webhook_lanes');
     expect(rows).toEqual([]);
+  });
+
+  test('of many tenants is queued in one go: chains that are sealed at once do not meet', async () => {
+    const { applicationId, tenantIds } = await makeWorld(server, { tenants: 24 });
+    await server.queue();
+    await createEndpoint(server, { applicationId, url: receiver.url, actions: ['tenant.updated'] });
+    for (let round = 1; round <= 3; round += 1) {
+      for (const id of tenantIds) await rename(server, id, `Name ${round} of ${id}`);
+      await Promise.all([server.queue(), server.queue()]);
+      const { rows } = await server.database.pool.query(
+        'select count(*)::int as count from webhook_deliveries where application_id = $1',
+        [applicationId],
+      );
+      expect(rows).toEqual([{ count: round * tenantIds.length }]);
+    }
   });
 
   test('is queued once, also when several servers seal at once', async () => {
