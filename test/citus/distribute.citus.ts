@@ -39,7 +39,8 @@ const contents = (client: Client) =>
 const foreignKeys = async (client: Client) => {
   const { rows } = await client.query(
     `select conrelid::regclass::text as "table", conname as name, pg_get_constraintdef(oid) as definition from pg_constraint
-     where contype = 'f' and conparentid = 0 and connamespace = 'public'::regnamespace order by 1, 2`,
+     where contype = 'f' and conparentid = 0 and connamespace = 'public'::regnamespace
+       and relation_is_a_known_shard(conrelid) is not true order by 1, 2`,
   );
   return rows;
 };
