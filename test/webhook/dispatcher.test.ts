@@ -6,6 +6,7 @@ import {
   webhookLanesPerEndpointMax,
   webhookLeaseSeconds,
 } from '../../src/shared/limits.ts';
+import { holding } from '../factor/lock.ts';
 import { dropDatabases } from '../process/databases.ts';
 import { untilTrue } from '../process/servers.ts';
 import { type Receiver, startReceiver, stopReceivers } from './receiver.ts';
@@ -169,6 +170,23 @@ describe('several servers', () => {
 });
 
 describe('one server', () => {
+  test('passes over a lane that somebody is changing, and comes back to it', async () => {
+    const { tenantIds } = await webhookWorld(server, receiver, { tenants: 3 });
+    await renameAll(tenantIds, 1);
+    await server.queue();
+    const [held, ...others] = tenantIds;
+    const lane = {
+      text: 'select from webhook_lanes where tenant_id = $1 for update',
+      values: [held],
+    };
+    const url = new URL(server.database.pool.options.connectionString as string);
+    await holding(lane, () => server.deliver(), url.href);
+    const reached = () => receiver.received.map(({ tenantId }) => tenantId).sort();
+    expect(reached()).toEqual([...others].sort());
+    await server.deliver();
+    expect(reached()).toEqual([...tenantIds].sort());
+  });
+
   test('keeps places for others while an endpoint does not answer', async () => {
     const { applicationId, tenantIds } = await webhookWorld(server, receiver, {
       tenants: webhookLanesPerEndpointMax + 2,
