@@ -1,7 +1,7 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { serverRole } from '../audit/append-only.ts';
 import { type AuditEntry, auditParts } from '../audit/audit.service.ts';
-import { countOf, inTransaction, rowOf, rowsOf, sql } from '../db/sql.ts';
+import { countOf, inTransaction, type RawBuilder, rowOf, rowsOf, sql } from '../db/sql.ts';
 import { dropRecoveryCodes, operator } from '../keys/recovery-codes.ts';
 import type { Clock } from '../shared/clock.ts';
 import type { Ids } from '../shared/ids.ts';
@@ -51,16 +51,35 @@ export async function sealRestored(em: EntityManager, options: SealOptions): Pro
 export async function planSeal(em: EntityManager, { clock, keepsRecoveryCodes }: SealOptions): Promise<Seal> {
   const row = await rowOf(
     em,
-    sql<Seal>`select
+    sql<Seal>`with ${toldParts(keepsRecoveryCodes)} select
       (select count(*)::int from auth_factors where type = 'TOTP' and spent < ${presentStep(clock)}) as authenticators,
       (select count(*)::int from auth_factors where type = 'RECOVERY_CODE' and spent = 0 and ${!keepsRecoveryCodes}::boolean) as "recoveryCodes",
       (select count(*)::int from pending_auth_factors) as "pendingFactors",
       (select count(*)::int from mfa_steps where ${isUnended}) as steps,
-      (select count(*)::int from applications) as recorded`,
+      (select count(*)::int from applications where id not in (select application_id from told)) as recorded`,
   );
   if (row === null) throw new Error('A count answers a row.');
   return row;
 }
+
+/**
+ * The applications in whose record the restore stands and stays the last, as `told`. Parts that are carried out one
+ * after the other: what lies on several nodes can't be asked for each row of another.
+ */
+const toldParts = (keepsRecoveryCodes: boolean): RawBuilder<unknown> => sql`
+  restored as materialized (
+    select distinct on (application_id) application_id, at, id from audit_events
+    where tenant_id = '' and action = 'application.updated' and detail ? 'restored'
+    order by application_id, at desc, id desc),
+  followed as materialized (
+    select r.application_id from restored r join audit_events e
+      on e.application_id = r.application_id and (e.at, e.id) > (r.at, r.id) group by r.application_id),
+  emptied as materialized (
+    select t.application_id from auth_factors f join tenants t on t.id = f.tenant_id
+    where f.type = 'RECOVERY_CODE' and f.spent = 0 and ${!keepsRecoveryCodes}::boolean group by t.application_id),
+  told as materialized (
+    select application_id from restored
+    except select application_id from followed except select application_id from emptied)`;
 
 /** Policies must not be remembered from what the database was before, and nothing may be begun meanwhile. */
 async function assertMaySeal(em: EntityManager): Promise<void> {

@@ -286,6 +286,32 @@ describe('npm run restore:seal', () => {
     expect({ ...(await contents(restored)), policy_feed: null }).toEqual({ ...once, policy_feed: null });
   });
 
+  test('the plan counts the applications whose record --yes writes to', async () => {
+    await on(live, async (server, there) => {
+      await enrolledUser(server, there);
+      await signInWorld(server);
+    });
+    const restored = await copyOf(live);
+    const applications = async (...args: string[]) => {
+      // The command's clock goes on while it works, and the next must not be behind it.
+      clock.advance(10);
+      const { stdout } = await seal(restored, clock.now(), ...args);
+      return / (\d+) applications /.exec(stdout)?.[1];
+    };
+    expect(await applications('--plan', '--keep-recovery-codes')).toBe('2');
+    expect(await applications('--yes', '--keep-recovery-codes')).toBe('2');
+    expect(await applications('--plan', '--keep-recovery-codes')).toBe('0');
+    // The recovery code that was kept goes now, which stands in the record, so that the restore does anew.
+    expect(await applications('--plan')).toBe('1');
+    expect(await applications('--yes')).toBe('1');
+    expect(await applications('--plan')).toBe('0');
+    clock.advance(30);
+    await on(restored, (_server, there) => startToken(there, uniqueId('user')));
+    expect(await applications('--plan')).toBe('1');
+    expect(await applications('--yes')).toBe('1');
+    expect(await applications('--plan')).toBe('0');
+  });
+
   test('refuses without --yes, while servers are connected, and as the role of servers; then nothing is changed', async () => {
     const user = await newUser();
     const before = await contents(live);
