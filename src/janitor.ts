@@ -1,6 +1,6 @@
-import type { Log } from './caller/context.ts';
 import type { Database } from './db/connection.ts';
 import { countOf, inTransaction, type RawBuilder, rowOf, sql } from './db/sql.ts';
+import type { Failed } from './shared/background.ts';
 import { type Clock, secondsAfter } from './shared/clock.ts';
 import {
   finishedStepHours,
@@ -81,14 +81,14 @@ const janitorLock = 4_717_321_907;
 export function startJanitor(
   database: Database,
   clock: Clock,
-  log: Pick<Log, 'warn'>,
+  failed: Failed,
   intervalMs = janitorIntervalSeconds * 1000,
 ): { stop(): Promise<void> } {
   let stopped = false;
   let running: Promise<unknown> | null = null;
   const timer = setInterval(() => {
     running ??= cleanUp(database, clock, () => stopped)
-      .catch((error: Error) => log.warn({ type: error.name }, 'the clean-up failed; it is tried again later'))
+      .catch((error) => failed('janitor', error, 'the clean-up failed; it is tried again later'))
       .finally(() => {
         running = null;
       });

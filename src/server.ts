@@ -15,6 +15,7 @@ import type { Database } from './db/connection.ts';
 import { watchReplicas } from './db/replica-metrics.ts';
 import type { Replicas } from './db/replicas.ts';
 import { createApollo } from './http/apollo.ts';
+import { watchBackground } from './http/background-failures.ts';
 import { addConsoleSignIn, type ConsoleSignIn } from './http/console-sign-in.ts';
 import { createDirect, isPlainlyAccepted } from './http/direct.ts';
 import { addErrorAnswers, answerBadAddress, answerBadHttp } from './http/error-answers.ts';
@@ -26,6 +27,7 @@ import { addLoadShedding, answerInTime, fairTurns, type Overload } from './http/
 import { addPages, type Pages } from './http/pages.ts';
 import { databaseReadiness } from './http/readiness.ts';
 import { createSchema } from './schema.ts';
+import type { Failed } from './shared/background.ts';
 import * as limits from './shared/limits.ts';
 import { isPromise } from './shared/promise.ts';
 import type { Tracing } from './telemetry/tracing.ts';
@@ -64,6 +66,8 @@ export interface Server {
   log: FastifyBaseLogger;
   /** What /metrics shows. */
   registry: Registry;
+  /** Counts and logs what fails beside calls. */
+  failed: Failed;
   /** Turns unready, lets requests finish, closes. Resolves within `stopSecondsMax`. */
   stop(): Promise<void>;
 }
@@ -117,6 +121,7 @@ export async function createServer(deps: ServerDeps): Promise<Server> {
   app.addHook('onClose', () => readiness.close());
   const policies = new PolicySnapshot();
   const metrics = createMetrics(deps.database.pool, policies);
+  const failed = watchBackground(metrics.registry, app.log);
   if (deps.replicas) watchReplicas(metrics.registry, deps.replicas);
   const made = createSchema({ introspection: deps.introspection });
   const schema = deps.tracing?.watchFields(made) ?? made;
@@ -205,13 +210,12 @@ export async function createServer(deps: ServerDeps): Promise<Server> {
   const url = await app.listen({ host: deps.host, port: deps.port });
   // Only now: a server that gets no port leaves nothing behind.
   const feed =
-    deps.policySnapshot === false
-      ? null
-      : startPolicyFeed({ ...deps.database, snapshot: policies, log: app.log });
+    deps.policySnapshot === false ? null : startPolicyFeed({ ...deps.database, snapshot: policies, failed });
   return {
     url,
     log: app.log,
     registry: metrics.registry,
+    failed,
     async stop() {
       await stop(app, apollo, state, deps.drainSeconds ?? limits.drainSeconds);
       await feed?.stop();

@@ -140,18 +140,19 @@ export async function start(env: Env, signal: AbortSignal): Promise<Running> {
         'PostgreSQL did not take our limits on time, as behind a pooler; let the role have them: run these statements as its owner',
       );
     }
-    const sealer = startSealer(database, clock, server.log, queueDeliveries(clock));
+    const sealer = startSealer(database, clock, server.failed, queueDeliveries(clock));
     works.push(() => sealer.stop());
     const metrics = createWebhookMetrics(server.registry);
     const dispatcher = startDispatcher({
       database,
       service,
       log: server.log,
+      failed: server.failed,
       metrics,
       tracePost: tracing?.tracePost,
     });
     works.push(() => dispatcher.stop());
-    const janitor = startJanitor(database, clock, server.log);
+    const janitor = startJanitor(database, clock, server.failed);
     works.push(() => janitor.stop());
     return { url: server.url, development, stop };
   } catch (error) {

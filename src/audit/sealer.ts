@@ -12,6 +12,7 @@ import {
   type Statements,
   sql,
 } from '../db/sql.ts';
+import type { Failed } from '../shared/background.ts';
 import type { Clock } from '../shared/clock.ts';
 import { isOrphaned } from '../shared/errors.ts';
 import {
@@ -214,12 +215,7 @@ export interface Sealer {
 }
 
 /** Seals again and again, until stopped. What is left then is sealed by another server, or the next start. */
-export function startSealer(
-  database: Database,
-  clock: Clock,
-  log: { warn(details: object, message: string): void },
-  onSealed?: OnSealed,
-): Sealer {
+export function startSealer(database: Database, clock: Clock, failed: Failed, onSealed?: OnSealed): Sealer {
   let stopped = false;
   let timer: NodeJS.Timeout | undefined;
   let running: Promise<unknown> = Promise.resolve();
@@ -227,9 +223,7 @@ export function startSealer(
     if (stopped) return;
     timer = setTimeout(() => {
       running = sealAll(database, clock, onSealed, () => stopped)
-        .catch((error: Error) =>
-          log.warn({ type: error.name }, 'sealing the record failed; it is tried again'),
-        )
+        .catch((error) => failed('sealer', error, 'sealing the record failed; it is tried again'))
         .finally(next);
     }, sealIntervalMs);
     timer.unref();

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg, { type Pool } from 'pg';
-import type { Log } from '../caller/context.ts';
+import type { Failed } from '../shared/background.ts';
 import { policyFeedBeatMs, policyFeedRetryMs, policyFeedTimeoutMs } from '../shared/limits.ts';
 import { policyChannel, readNotice } from './policy-change.ts';
 import type { PolicySnapshot } from './policy-snapshot.ts';
@@ -18,30 +18,27 @@ export function startPolicyFeed({
   pool,
   directUrl,
   snapshot,
-  log,
+  failed,
 }: {
   pool: Pool;
   /** Past a pooler: through one, nothing can be listened to. */
   directUrl?: string | undefined;
   snapshot: PolicySnapshot;
-  log: Pick<Log, 'warn'>;
+  failed: Failed;
 }): { stop(): Promise<void> } {
   const stopping = new AbortController();
   const { signal } = stopping;
   const running = (async () => {
-    // An outage is told of once, however long it lasts.
+    // An outage is told of once, however long it lasts; what fails within it is counted.
     let isTold = false;
     const onFollowed = () => {
       isTold = false;
     };
     while (!signal.aborted) {
-      await follow(pool, directUrl, snapshot, signal, onFollowed).catch((error: Error) => {
-        if (signal.aborted || isTold) return;
+      await follow(pool, directUrl, snapshot, signal, onFollowed).catch((error) => {
+        if (signal.aborted) return;
+        failed('policy_feed', error, isTold ? null : lostMessage);
         isTold = true;
-        log.warn(
-          { type: error.name },
-          'the feed of policies is lost; until it is back, policies are read from the database',
-        );
       });
       snapshot.doubt();
       await sleep(policyFeedRetryMs, undefined, { signal }).catch(() => {});
@@ -54,6 +51,8 @@ export function startPolicyFeed({
     },
   };
 }
+
+const lostMessage = 'the feed of policies is lost; until it is back, policies are read from the database';
 
 /** Follows the feed on one connection, for as long as it lasts. */
 async function follow(

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { EntityManager } from '@mikro-orm/postgresql';
 import type { Log } from '../caller/context.ts';
 import type { Database } from '../db/connection.ts';
+import type { Failed } from '../shared/background.ts';
 import { type Clock, secondsAfter } from '../shared/clock.ts';
 import type { Ids } from '../shared/ids.ts';
 import type { KeyRing } from '../shared/key-ring.ts';
@@ -44,6 +45,7 @@ export interface DispatcherDeps {
   database: Database;
   service: { clock: Clock; ids: Ids; keyRing: KeyRing; loopbackWebhooks: boolean };
   log: Pick<Log, 'warn'>;
+  failed: Failed;
   metrics: WebhookMetrics;
   tracePost?: TracePost | undefined;
   timeoutMs?: number;
@@ -191,7 +193,7 @@ function createDispatcher(deps: DispatcherDeps): Dispatcher {
   }
 
   function warning(message: string) {
-    return (error: unknown) => log.warn({ type: (error as Error).name }, message);
+    return (error: unknown) => deps.failed('dispatcher', error, message);
   }
 
   return {
@@ -238,9 +240,9 @@ export function startDispatcher(deps: DispatcherDeps): { stop(): Promise<void> }
   const dispatcher = createDispatcher(deps);
   const polling = setInterval(() => void dispatcher.fill(), limits.webhookPollMs);
   const measuring = setInterval(() => {
-    countPending(deps.database.fork()).then(deps.metrics.backlog, () => {
-      // the database is away; the last figure stands
-    });
+    countPending(deps.database.fork()).then(deps.metrics.backlog, (error) =>
+      deps.failed('dispatcher', error, 'counting pending webhooks failed; the last figure stands'),
+    );
   }, limits.webhookBacklogSeconds * 1000);
   polling.unref();
   measuring.unref();

@@ -40,11 +40,16 @@ describe('a sealer that is stopped', () => {
     let sealer: Sealer | undefined;
     await new Promise<void>((resolve) => {
       // Each seal is answered by two events more, as good as without end.
-      sealer = startSealer(own.server, clock, { warn() {} }, () => {
-        if (writes.length < 3_000) writes.push(queue(2));
-        if (writes.length > 50) resolve();
-        return {};
-      });
+      sealer = startSealer(
+        own.server,
+        clock,
+        () => {},
+        () => {
+          if (writes.length < 3_000) writes.push(queue(2));
+          if (writes.length > 50) resolve();
+          return {};
+        },
+      );
       writes.push(queue(20));
     });
     const began = performance.now();

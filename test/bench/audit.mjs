@@ -123,7 +123,7 @@ async function compareWriters(server, owner) {
   for (let round = 1; round <= rounds; round += 1) {
     rates.unchained.push(await unchained(seconds));
     if ((await unsealed(owner)) > 0) throw new Error('The chain was not cut out of the statements.');
-    const sealer = startSealer(server, service.clock, console);
+    const sealer = startSealer(server, service.clock, (_work, error) => console.warn(error));
     rates.chained.push(await perSecond(write, seconds));
     await sealer.stop();
     console.log(

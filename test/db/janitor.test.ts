@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { cleanUp, startJanitor } from '../../src/janitor.ts';
 import { type OwnDatabase, ownDatabase } from '../audit/own-database.ts';
 import { dropDatabases } from '../process/databases.ts';
+import { untilTrue } from '../process/servers.ts';
 import { startTestServer, type TestServer, uniqueId } from '../setup/harness.ts';
 import {
   beginTotp,
@@ -54,6 +55,20 @@ test('what is over is deleted, and nothing else', async () => {
   });
 });
 
+test('what it fails with is told, and it comes again', async () => {
+  const told: unknown[] = [];
+  const broken = { ...server.database, fork: () => fail() };
+  const janitor = startJanitor(broken, server.clock, (...failure) => told.push(failure), 1);
+  await untilTrue(async () => told.length > 1);
+  await janitor.stop();
+  const failure = ['janitor', new Error('no database'), 'the clean-up failed; it is tried again later'];
+  expect(told.slice(0, 2)).toEqual([failure, failure]);
+});
+
+function fail(): never {
+  throw new Error('no database');
+}
+
 test('REL-3: a stop waits for the batch at hand, not for all that is over', async () => {
   const batches = 20;
   const left = async (): Promise<number> => {
@@ -67,7 +82,7 @@ test('REL-3: a stop waits for the batch at hand, not for all that is over', asyn
       select 'janitor ' || n, '', '2020-01-01T00:00:00Z' from generate_series(1, $1::int) n`,
     [batches * 1_000],
   );
-  const janitor = startJanitor(server.database, server.clock, { warn() {} }, 1);
+  const janitor = startJanitor(server.database, server.clock, () => {}, 1);
   while ((await left()) === batches * 1_000) await sleep(1);
   await janitor.stop();
   expect(await left()).toBeGreaterThan(0);

@@ -255,5 +255,10 @@ describe('one server', () => {
     away = false;
     await untilTrue(async () => receiver.received.length === 1);
     await dispatcher.stop();
+    expect(server.warnings.at(-1)).toMatchObject({
+      message: expect.stringMatching(/^(looking for due|sending) webhooks failed; it is tried again/),
+      details: { work: 'dispatcher', err: { message: 'the database is away' } },
+    });
+    expect(await server.metrics()).toMatch(/^cufflink_background_failures_total\{work="dispatcher"\} [1-9]/m);
   });
 });

@@ -6,6 +6,7 @@ import { sealAll } from '../../src/audit/sealer.ts';
 import type { Service } from '../../src/caller/context.ts';
 import { databaseSchema } from '../../src/database-schema.ts';
 import { type Database, inRole, openDatabase } from '../../src/db/connection.ts';
+import { watchBackground } from '../../src/http/background-failures.ts';
 import { createService } from '../../src/service.ts';
 import { type DispatcherDeps, drainWebhooks, startDispatcher } from '../../src/webhook/dispatcher.ts';
 import { queueDeliveries } from '../../src/webhook/fan-out.ts';
@@ -58,11 +59,14 @@ export async function startWebhookServer(
   const server = await startTestServer({ clock, database, service, ...more });
   const warnings: WebhookServer['warnings'] = [];
   const metrics = createWebhookMetrics(registry);
+  const log = { warn: (details: object, message: string) => void warnings.push({ details, message }) };
+  const failed = watchBackground(registry, log);
   const deps = (more?: Partial<DispatcherDeps>): DispatcherDeps => ({
     database,
     service,
     metrics,
-    log: { warn: (details, message) => warnings.push({ details, message }) },
+    log,
+    failed,
     random: () => 0.5,
     ...more,
   });
