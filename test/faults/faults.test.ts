@@ -2,7 +2,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { databaseSchema } from '../../src/database-schema.ts';
 import { poolConnectionsMax } from '../../src/shared/limits.ts';
+import { breaks } from './breaks.ts';
 import type { FaultyServer } from './fleet.ts';
+import { brokenInvariants, invariants } from './invariants.ts';
 import { rowsIn } from './postgres.ts';
 import { type Scenario, tableOf } from './report.ts';
 import { type Stage, setStage } from './stage.ts';
@@ -48,6 +50,19 @@ async function judge(scenario: Promise<Scenario>): Promise<Scenario> {
   expect(tally.acknowledged).toBeGreaterThan(0);
   return judged;
 }
+
+test('the judge finds each thing that it looks for, once it is so', async () => {
+  const { postgres } = stage;
+  await judge(stage.scenario('nothing breaks', 1, async () => sleep(3_000, [])));
+  expect(new Set(breaks.map(([found]) => found))).toEqual(new Set(Object.keys(invariants)));
+  const overlooked: string[] = [];
+  for (const [found, statement] of breaks) {
+    const broken = await postgres.supposing(statement, (rows) => brokenInvariants({ rows }, found));
+    if (broken.length === 0) overlooked.push(`${found}: ${statement}`);
+  }
+  expect(overlooked).toEqual([]);
+  expect(await brokenInvariants(postgres)).toEqual([]);
+}, 60_000);
 
 /**
  * Kills the server and starts the next.
