@@ -51,3 +51,40 @@ export class Starter {
     return performance.now() - began;
   }
 }
+
+/**
+ * Calls at a constant rate, however slow the answers are, as people do who do not know of each other.
+ * @returns once all are answered, how many a second were made
+ */
+export async function atRate(
+  perSecond: number,
+  seconds: number,
+  call: () => Promise<unknown>,
+): Promise<number> {
+  const calls: Promise<unknown>[] = [];
+  const began = performance.now();
+  const all = Math.floor(perSecond * seconds);
+  while (calls.length < all) {
+    const due = Math.min(all, Math.floor(((performance.now() - began) / 1000) * perSecond));
+    while (calls.length < due) calls.push(call());
+    await sleep(5);
+  }
+  const tookMs = performance.now() - began;
+  await Promise.all(calls);
+  return (calls.length * 1000) / tookMs;
+}
+
+/** @returns how many calls a second are acknowledged while so many clients make one after the other */
+export async function capacityOf(
+  clients: number,
+  seconds: number,
+  call: () => Promise<boolean>,
+): Promise<number> {
+  const began = performance.now();
+  let acknowledged = 0;
+  const work = async () => {
+    while (performance.now() - began < seconds * 1000) if (await call()) acknowledged += 1;
+  };
+  await Promise.all(Array.from({ length: clients }, work));
+  return (acknowledged * 1000) / (performance.now() - began);
+}
