@@ -17,6 +17,7 @@ const tell = (action: string, likeThatOf: string, detail = '{}', times = 1): str
   from (select * from audit_events where action = '${likeThatOf}' limit 1) e, generate_series(1, ${times})`;
 
 const authenticator = `type = 'TOTP'`;
+const usedOnce = tell('auth_factor.used', 'auth_factor.enrolled', '{"type": "TOTP"}');
 const unspentCode = `type = 'RECOVERY_CODE' and spent = 0`;
 
 /** What is to be found, and what breaks it. */
@@ -126,6 +127,22 @@ export const breaks: readonly [found: string, statement: string][] = [
   [
     'a step that is satisfied by what was not recorded',
     lose('audit_events', `action = 'auth_factor.enrolled'`),
+  ],
+  [
+    'more codes of an authenticator than time steps went by: one was used twice',
+    tell('auth_factor.used', 'auth_factor.enrolled', '{"type": "TOTP"}', 3),
+  ],
+  [
+    'more codes of an authenticator than time steps went by: one was used twice',
+    change('auth_factors', 'spent = spent - 3', authenticator),
+  ],
+  [
+    'an authenticator that was used when none of its codes was recorded',
+    `${usedOnce}; ${change('auth_factors', `last_used_at = last_used_at + interval '1 minute'`, authenticator)}`,
+  ],
+  [
+    'a challenge that was answered by a code that was not recorded',
+    `delete from audit_events where action = 'auth_factor.used'; ${usedOnce}`,
   ],
   [
     'a recovery code that was used without being issued, or twice',

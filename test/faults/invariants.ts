@@ -26,6 +26,22 @@ const recoveryCodeEvents = `
     or action = 'auth_factor.removed' and detail->>'pending' is null)
   window history as (partition by tenant_id, user_id order by id)`;
 
+/** That accepted codes are recorded at all: a server from before does not. */
+const recordsCodes = `exists (select from audit_events where action = 'auth_factor.used')`;
+
+/**
+ * Accepted codes of each authenticator, in their order, the one that confirmed it included, with the first time step
+ * that each may have been of: that before the one in which the call came, which was up to 5 s before it was told.
+ */
+const acceptedCodes = `
+  select *, row_number() over (partition by tenant_id, user_id, activation order by id) as n,
+    floor((extract(epoch from at) - 5) / 30) - 1 as first_step, floor(extract(epoch from at) / 30) as last_step,
+    min(detail->>'factorId') over (partition by tenant_id, user_id, activation) as factor_id
+  from (
+    select *, count(*) filter (where action = 'auth_factor.enrolled') over (partition by tenant_id, user_id order by id) as activation
+    from audit_events
+    where ${isOfTenant} and action in ('auth_factor.enrolled', 'auth_factor.used') and detail->>'type' = 'TOTP') e`;
+
 /**
  * What holds at every moment between two calls. Each statement answers what breaks it, in both directions: a change without its
  * event, and an event without its change. Events stand in the order of their ids: no client of the suite lets two
@@ -111,6 +127,29 @@ export const invariants: Record<string, string> = {
     select s.user_id, s.action, s.n from satisfied s left join audit_events e
       on e.tenant_id = s.tenant_id and e.user_id = s.user_id and e.action = s.action
     group by s.tenant_id, s.user_id, s.action, s.n having count(e.id) < s.n`,
+  // Of k steps and the one before them, k + 1 codes are accepted at most: those from one up to another, or up to the
+  // last step that was spent.
+  'more codes of an authenticator than time steps went by: one was used twice': `
+    with accepted as (${acceptedCodes}),
+      bounded as (
+        select *, min(n - first_step) over (partition by tenant_id, user_id, activation order by id) as most from accepted)
+    select user_id, factor_id, n, at from bounded where n - last_step > most
+    union all
+    select f.user_id, factor_id, max(n), max(at) from bounded b
+      join auth_factors f on f.tenant_id = b.tenant_id and f.user_id = b.user_id and f.id::text = b.factor_id
+    group by f.tenant_id, f.user_id, factor_id having max(n) - max(f.spent) > min(most)`,
+  'an authenticator that was used when none of its codes was recorded': `
+    with accepted as (${acceptedCodes})
+    select f.user_id, f.last_used_at, max(at) as told from auth_factors f
+      left join accepted a on a.tenant_id = f.tenant_id and a.user_id = f.user_id and a.factor_id = f.id::text
+    where ${recordsCodes} and f.type = 'TOTP'
+    group by f.tenant_id, f.user_id, f.last_used_at
+    having (abs(extract(epoch from f.last_used_at - max(at))) < 5) is not true`,
+  'a challenge that was answered by a code that was not recorded': `
+    select s.tenant_id, s.user_id, count(*) from mfa_steps s
+    where ${recordsCodes} and s.purpose = 'CHALLENGE' and s.satisfied_by = 'otp'
+    group by 1, 2 having count(*) > (select count(*) from audit_events e
+      where e.tenant_id = s.tenant_id and e.user_id = s.user_id and e.action = 'auth_factor.used')`,
   'a recovery code that was used without being issued, or twice': `
     with told as (${recoveryCodeEvents})
     select user_id, action_before from told
@@ -201,6 +240,8 @@ export async function missing(postgres: FaultyPostgres, all: readonly Acknowledg
   const finished = await counts(`'mfa_challenge.completed'`);
   const redeemed = await counts(`'recovery_code.used'`);
 
+  const used = await counts(`'auth_factor.used'`);
+
   const spent = new Map(
     (
       await postgres.rows<{ key: string; spent: string }>(
@@ -221,12 +262,14 @@ export async function missing(postgres: FaultyPostgres, all: readonly Acknowledg
     if (it.did === 'factor' && !factors.has(`${it.tenantId} ${it.factorId}`)) lost.push(once);
     // A code that is forgotten could be used again.
     if (it.did === 'code' && !((spent.get(`${it.tenantId} ${it.userId}`) ?? 0) >= it.step)) lost.push(once);
-    if (it.did === 'step' || it.did === 'finish' || it.did === 'recovery') {
+    // Servers from before do not record a code.
+    const isCounted = it.did === 'code' && used.size > 0;
+    if (isCounted || it.did === 'step' || it.did === 'finish' || it.did === 'recovery') {
       const key = `${it.did} ${it.tenantId} ${it.userId}`;
       need.set(key, (need.get(key) ?? 0) + 1);
     }
   }
-  const recorded = { step: started, finish: finished, recovery: redeemed };
+  const recorded = { step: started, code: used, finish: finished, recovery: redeemed };
   for (const [key, n] of need) {
     const [did = '', ...user] = key.split(' ');
     const there = recorded[did as keyof typeof recorded].get(user.join(' ')) ?? 0;
