@@ -32,7 +32,7 @@ export interface Stage {
     name: string,
     rounds: number,
     act: (check: () => Promise<void>) => Promise<number[]>,
-    clients?: { lanes?: number },
+    clients?: { lanes?: number; answerMsMax?: number | undefined },
   ): Promise<Scenario>;
   /**
    * Who starts steps of a tenant on one server.
@@ -90,17 +90,20 @@ export async function setStage(tells: boolean): Promise<Stage> {
   await ask(CreateWebhookEndpointDocument, { input: { applicationId, url: 'https://hooks.invalid/' } });
   const callers: Callers = { applicationId, admin, service };
   const recorder = new Recorder();
-  let running = newTally();
+  let running: { tally: Tally; answerMsMax: number | undefined } = {
+    tally: newTally(),
+    answerMsMax: undefined,
+  };
 
   const stage: Stage = {
     postgres,
     fleet,
     servers,
     callers,
-    async scenario(name, rounds, act, { lanes = 8 } = {}) {
+    async scenario(name, rounds, act, { lanes = 8, answerMsMax } = {}) {
       const tally = newTally();
-      running = tally;
-      const caller = new FaultCaller(() => servers.map(({ url }) => url), tally);
+      running = { tally, answerMsMax };
+      const caller = new FaultCaller(() => servers.map(({ url }) => url), tally, answerMsMax);
       let isOver = false;
       const broken: string[] = [];
       let checks = 0;
@@ -142,9 +145,10 @@ export async function setStage(tells: boolean): Promise<Stage> {
       await verify();
       return { name, rounds, tally, verifications, broken: [...new Set(broken)], recoveryMs };
     },
-    starter(server, of = 'clients', tally = running) {
+    starter(server, of = 'clients', tally = running.tally) {
       const { service: token, tenantId } = of === 'clients' ? clients : quiet;
-      return new Starter(new FaultCaller(() => [server.url], tally), recorder, token, tenantId);
+      const caller = new FaultCaller(() => [server.url], tally, running.answerMsMax);
+      return new Starter(caller, recorder, token, tenantId);
     },
     async untilServed(server) {
       return Math.max(
