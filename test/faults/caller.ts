@@ -7,7 +7,7 @@ const answeredMsMax = 3_500;
 /** A call that waits for longer is not answered. */
 const patienceMs = 10_000;
 /** What takes longer than any outage of the suite is given up. */
-const insistMsMax = 90_000;
+export const insistMsMax = 90_000;
 
 export interface Tally {
   calls: number;
@@ -66,6 +66,8 @@ export class FaultCaller {
       }
       if (response.status !== 503 || body.errors?.[0]?.extensions?.code !== 'UNAVAILABLE') {
         this.#violated(`answered ${response.status} ${JSON.stringify(body.errors)}`);
+      } else if (!(Number(response.headers.get('retry-after')) > 0)) {
+        this.#violated('refused without Retry-After');
       }
       this.tally.refused += 1;
       return 'refused';

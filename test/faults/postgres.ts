@@ -14,6 +14,8 @@ export interface FaultyPostgres {
   wire: Wire;
   /** Rows, asked past the wire. */
   rows<Row extends object>(statement: string): Promise<Row[]>;
+  /** What is seen after a statement whatever the constraints say; then it is undone. */
+  supposing<Seen>(statement: string, see: (rows: FaultyPostgres['rows']) => Promise<Seen>): Promise<Seen>;
   /** The address past the wire, for commands that judge. */
   directUrl(): string;
   /** Ends it as an administrator does ('fast'), or without any care ('immediate'). */
@@ -53,6 +55,17 @@ export async function startFaultyPostgres(): Promise<FaultyPostgres> {
   const postgres: FaultyPostgres = {
     url: url.href,
     wire,
+    async supposing(statement, see) {
+      const client = new pg.Client({ connectionString: running.url });
+      await client.connect();
+      try {
+        await client.query(`begin; set local session_replication_role = replica; ${statement}`);
+        return await see(async <Row extends object>(asked: string) => (await client.query<Row>(asked)).rows);
+      } finally {
+        // What was begun is undone with its connection.
+        await client.end();
+      }
+    },
     directUrl: () => running.url,
     rows: (statement) => rowsIn(running.url, statement),
     async stop(how) {

@@ -4,9 +4,11 @@ export interface Scenario {
   name: string;
   rounds: number;
   tally: Tally;
+  /** How often the whole record was recomputed (`audit:verify`): every ten checks, and at the end. */
+  verifications: number;
   /** What was broken afterwards. */
   broken: string[];
-  /** From the moment when everything was there again to the first answer, or to the exit; milliseconds. */
+  /** From the moment when everything was there again to the first acknowledged change, or to the exit; milliseconds. */
   recoveryMs: number[];
 }
 
@@ -22,6 +24,7 @@ export function tableOf(scenarios: readonly Scenario[]): string {
   const head = [
     'scenario',
     'rounds',
+    'verified',
     'acknowledged',
     'refused',
     'lost',
@@ -30,10 +33,11 @@ export function tableOf(scenarios: readonly Scenario[]): string {
     'recovery, median',
     'slowest',
   ];
-  const rows = scenarios.map(({ name, rounds, tally, broken, recoveryMs }) => [
+  const rows = scenarios.map(({ name, rounds, tally, verifications, broken, recoveryMs }) => [
     name,
     ...[
       rounds,
+      verifications,
       tally.acknowledged,
       tally.refused,
       tally.lost,
