@@ -39,13 +39,16 @@ export const connectOrigin = text.refine(
   },
 );
 
+/** Makes the base64 of a key; README and .env.example name it too. */
+export const encryptionKeyCommand = 'openssl rand -base64 32';
+
 export const encryptionKeys = commaSeparated(
   text.transform((value, check) => {
     const [, id, base64] = /^([\w-]{1,32}):([A-Za-z0-9+/]+={0,2})$/.exec(value) ?? [];
     const key = Buffer.from(base64 ?? '', 'base64');
     if (id === undefined || key.length !== 32) {
       check.addIssue(
-        'must be id:base64 of 32 bytes each, separated by commas; make one with: openssl rand -base64 32',
+        `must be id:base64 of 32 bytes each, separated by commas; make one with: ${encryptionKeyCommand}`,
       );
       return z.NEVER;
     }
@@ -56,6 +59,16 @@ export const encryptionKeys = commaSeparated(
   .refine((keys) => new Set(keys.map(({ id }) => id)).size === keys.length, {
     error: 'must give each key an id of its own',
   });
+
+/**
+ * A few bytes over and over, a count, or text: what somebody typed or filled in, or a passphrase. Of random keys
+ * less than one in 10^13 looks so: 32 bytes hold about 30 different ones, and so do their steps.
+ */
+export function isEvidentlyNotRandom(key: Buffer): boolean {
+  const steps = key.map((byte, index) => byte - (key[index - 1] ?? 0));
+  const isText = key.every((byte) => byte >= 0x20 && byte < 0x7f);
+  return isText || [key, steps].some((bytes) => new Set(bytes).size < 16);
+}
 
 /** Digits only: coercion would read blanks as 0, and hexadecimal. */
 export const wholeNumber = (pattern: RegExp, error: string) =>

@@ -2,7 +2,9 @@ import * as z from 'zod';
 import {
   commaSeparated,
   connectOrigin,
+  encryptionKeyCommand,
   encryptionKeys,
+  isEvidentlyNotRandom,
   isInsecure,
   origin,
   otlpHeaders,
@@ -18,6 +20,7 @@ import { assertionKeys, type P256PrivateJwk, type P256PublicJwk } from './shared
  */
 
 export interface Env {
+  mode: 'production' | 'development' | 'test';
   production: boolean;
   port: number;
   host: string;
@@ -70,10 +73,12 @@ export class EnvError extends Error {
 }
 
 const shape = z.object({
-  // A misspelt "production" must not start a development server.
+  // A misspelt "production" must not start a development server, and an empty one must not undo what an image says.
   NODE_ENV: z
-    .enum(['production', 'development', 'test'], { error: 'must be production, development or test' })
-    .optional(),
+    .enum(['production', 'development', 'test'], {
+      error: 'must be production, development or test; left out, not empty, it is development',
+    })
+    .default('development'),
   PORT: wholeNumber(/^\d{1,5}$/, 'must be a port number: 0 to 65535')
     .refine((port) => port <= 65_535, { error: 'must be a port number: 0 to 65535' })
     .default(4000),
@@ -133,7 +138,7 @@ const requiredInProduction = [
 ] as const satisfies readonly SettingName[];
 
 /**
- * Reads the settings; an empty value counts as not given.
+ * Reads the settings; an empty value counts as not given, but for NODE_ENV, which must not be empty.
  * @throws EnvError naming every problem at once
  */
 export function readEnv(variables: Record<string, string | undefined> = process.env): Env {
@@ -145,7 +150,9 @@ export function readSomeEnv(
   names: readonly SettingName[],
   variables: Record<string, string | undefined> = process.env,
 ): Env {
-  const given = Object.fromEntries(names.map((name) => [name, variables[name] || undefined]));
+  const given = Object.fromEntries(
+    names.map((name) => [name, name === 'NODE_ENV' ? variables[name] : variables[name] || undefined]),
+  );
   const production = given['NODE_ENV'] === 'production';
   const parsed = shape.safeParse(given);
   const problems = [
@@ -155,12 +162,14 @@ export function readSomeEnv(
     ...oidcProblems(given),
   ];
   if (!parsed.success || problems.length > 0) throw new EnvError([...new Set(problems)]);
-  return toEnv(parsed.data, production);
+  return toEnv(parsed.data);
 }
 
-function toEnv(settings: Settings, production: boolean): Env {
+function toEnv(settings: Settings): Env {
+  const production = settings.NODE_ENV === 'production';
   const { JWT_ISSUER: issuer, JWT_AUDIENCE: audience, JWT_JWKS_URL: jwksUrl } = settings;
   return {
+    mode: settings.NODE_ENV,
     production,
     port: settings.PORT,
     host: settings.HOST,
@@ -218,6 +227,12 @@ function productionProblems(
     ...(['PUBLIC_URL', 'JWT_JWKS_URL', 'OIDC_AUTHORITY'] as const)
       .filter((name) => isInsecure(given[name]))
       .map((name) => `${name} must be https in production (http only for loopback).`),
+    ...(encryptionKeys.safeParse(given['ENCRYPTION_KEYS']).data ?? [])
+      .filter(({ key }) => isEvidentlyNotRandom(key))
+      .map(
+        ({ id }) =>
+          `ENCRYPTION_KEYS must be random in production, and the key ${id} evidently is not; make one with: ${encryptionKeyCommand}.`,
+      ),
     ...(Number(given['CLOCK_OFFSET_SECONDS'] ?? 0) === 0
       ? []
       : ['CLOCK_OFFSET_SECONDS is for tests; production refuses it.']),

@@ -12,8 +12,10 @@ export async function serve(stopping: AbortSignal): Promise<never> {
     // A signal that came while all this was read is heard now.
     await nextTurn();
     stopping.throwIfAborted();
-    const running = await start(readEnv(), stopping);
-    await printWelcome(running);
+    const env = readEnv();
+    const running = await start(env, stopping);
+    // In production standard output is for log lines alone.
+    if (!env.production) await printWelcome(running);
     if (!stopping.aborted) await once(stopping, 'abort');
     endInTime();
     await running.stop();

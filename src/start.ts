@@ -18,7 +18,7 @@ import { type DevelopmentKeys, developmentFolder, developmentKeys } from './deve
 import type { Env } from './env.ts';
 import type { ConsoleSignIn } from './http/console-sign-in.ts';
 import { startJanitor } from './janitor.ts';
-import { createServer } from './server.ts';
+import { createServer, type Server } from './server.ts';
 import { createService, type ServiceSettings } from './service.ts';
 import { systemClock } from './shared/clock.ts';
 import { ownerConnectTimeoutMs } from './shared/limits.ts';
@@ -154,11 +154,17 @@ export async function start(env: Env, signal: AbortSignal): Promise<Running> {
     works.push(() => dispatcher.stop());
     const janitor = startJanitor(database, clock, server.failed);
     works.push(() => janitor.stop());
+    tellStart(server, env);
     return { url: server.url, development, stop };
   } catch (error) {
     await stop();
     throw error;
   }
+}
+
+/** Whatever LOG_LEVEL is, save silent: a server that runs in another mode than was meant must be seen. */
+function tellStart({ log, url }: Pick<Server, 'log' | 'url'>, { mode, logLevel }: Env): void {
+  if (logLevel !== 'silent') log.child({}, { level: 'info' }).info({ mode, url }, 'Cufflink serves');
 }
 
 /** The roles that are printed are what there is to choose from, unless a real issuer is configured. */

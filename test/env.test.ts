@@ -3,6 +3,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { parseEnv } from 'node:util';
 import { describe, expect, test } from '@jest/globals';
 import { EnvError, readEnv, readSomeEnv, type SettingName, settingNames } from '../src/env.ts';
+import { isEvidentlyNotRandom } from '../src/env-values.ts';
 
 type Variables = Partial<Record<SettingName, string>>;
 
@@ -38,6 +39,7 @@ const named = (variables: Variables) => problemsOf(variables).map((problem) => p
 describe('in development', () => {
   test('nothing needs to be set', () => {
     expect(readEnv({})).toEqual({
+      mode: 'development',
       production: false,
       port: 4000,
       host: '127.0.0.1',
@@ -63,7 +65,15 @@ describe('in development', () => {
   });
 
   test('an empty value counts as not given', () => {
-    expect(readEnv(Object.fromEntries(settingNames.map((name) => [name, ''])))).toEqual(readEnv({}));
+    const empty = Object.fromEntries(settingNames.map((name) => [name, '']));
+    expect(readEnv({ ...empty, NODE_ENV: undefined })).toEqual(readEnv({}));
+  });
+
+  test('an empty NODE_ENV is refused: it would take back what an image or a unit says', () => {
+    expect(problemsOf({ ...production, NODE_ENV: '' })).toEqual([
+      'NODE_ENV must be production, development or test; left out, not empty, it is development.',
+    ]);
+    expect(() => readSomeEnv(['NODE_ENV', 'DATABASE_URL'], { NODE_ENV: '' })).toThrow(/NODE_ENV must be/);
   });
 
   test.each<Variables>([
@@ -84,7 +94,7 @@ describe('in development', () => {
 });
 
 test.each<[SettingName, string[]]>([
-  ['NODE_ENV', ['prod', 'Production', 'production ', 'staging']],
+  ['NODE_ENV', ['', 'prod', 'Production', 'production ', 'staging']],
   ['PORT', ['65536', '-1', '1.5', '1e3', '0x50', ' ', 'http', '999999999999']],
   ['DATABASE_URL', ['db.test', 'mysql://db.test/x', 'postgres']],
   ['DATABASE_REPLICA_URLS', ['db.test', 'postgres://a.test/x,mysql://b.test/x']],
@@ -119,6 +129,7 @@ describe('in production', () => {
   test('whole and strong settings are taken, and the schema is closed', () => {
     const env = readEnv(production);
     expect(env).toMatchObject({
+      mode: 'production',
       production: true,
       jwt: { issuer: 'https://idp.test', audience: 'cufflink', jwksUrl: 'https://idp.test/jwks' },
       assertionKey: { kty: 'EC', crv: 'P-256' },
@@ -162,6 +173,28 @@ describe('in production', () => {
     ['hexadecimal', `k1:${randomBytes(32).toString('hex')}`],
   ])('encryption keys with %s are refused', (_what, value) => {
     expect(named({ ...production, ENCRYPTION_KEYS: value })).toEqual(['ENCRYPTION_KEYS']);
+  });
+
+  const bytes = (byteOf: (index: number) => number) =>
+    Buffer.from(Array.from({ length: 32 }, (_, index) => byteOf(index)));
+  test.each<[string, Buffer]>([
+    ['zeros', Buffer.alloc(32)],
+    ['a few bytes over and over', bytes((index) => [7, 99, 200][index % 3] ?? 0)],
+    ['a count', bytes((index) => index)],
+    ['a count backwards', bytes((index) => 255 - index)],
+    ['a passphrase of many letters', Buffer.from('the quick brown fox jumps over i')],
+    ['hexadecimal', Buffer.from(randomBytes(16).toString('hex'))],
+  ])('an encryption key of %s is refused, by its id: it is not random', (_what, key) => {
+    const value = `k1:${sealingKey()},k2:${key.toString('base64')}`;
+    expect(problemsOf({ ...production, ENCRYPTION_KEYS: value })).toEqual([
+      'ENCRYPTION_KEYS must be random in production, and the key k2 evidently is not; make one with: openssl rand -base64 32.',
+    ]);
+    expect(problemsOf({ ENCRYPTION_KEYS: value })).toEqual([]);
+  });
+
+  test('a random encryption key is never refused', () => {
+    const refused = Array.from({ length: 20_000 }, () => randomBytes(32)).filter(isEvidentlyNotRandom);
+    expect(refused).toEqual([]);
   });
 
   const curve = (namedCurve: string) =>
@@ -270,18 +303,32 @@ test('LOG-1: no refusal prints a value, whichever settings are wrong', () => {
 
 describe('.env.example', () => {
   const example = () => readFile(new URL('../.env.example', import.meta.url), 'utf8');
+  const required = Object.fromEntries(Object.entries(production).filter(([name]) => name !== 'NODE_ENV'));
 
   test('has every setting once, and no other', async () => {
-    const names = [...(await example()).matchAll(/^([A-Z_]+)=/gm)].map(([, name]) => name);
+    const names = [...(await example()).matchAll(/^#?([A-Z_]+)=/gm)].map(([, name]) => name);
     expect(names.toSorted()).toEqual(settingNames.toSorted());
   });
 
-  test('changes nothing when used as it is', async () => {
-    expect(readEnv(parseEnv(await example()))).toEqual(readEnv({}));
+  test('is production: as it is, it is refused for what production requires, and for nothing else', async () => {
+    expect(named(parseEnv(await example()))).toEqual(Object.keys(required));
   });
 
-  test('says in one line above each setting what it is for', async () => {
-    const explained = [...(await example()).matchAll(/^# \S.*\n([A-Z_]+)=/gm)].map(([, name]) => name);
+  test('holds no line that weakens or changes anything: with what is required it is what production is without it', async () => {
+    const filled = { ...parseEnv(await example()), ...required };
+    expect(readEnv(filled)).toEqual(readEnv(production));
+    // Over what the image says: its address stays.
+    expect(readEnv({ HOST: '0.0.0.0', ...filled }).host).toBe('0.0.0.0');
+  });
+
+  test('tells the defaults: what is commented out changes nothing when it is taken in', async () => {
+    const whole = parseEnv((await example()).replace(/^#(?=[A-Z_]+=)/gm, ''));
+    expect(Object.keys(whole)).toHaveLength(settingNames.length);
+    expect(readEnv({ ...whole, ...required })).toEqual(readEnv(production));
+  });
+
+  test('says above each setting what it is for', async () => {
+    const explained = [...(await example()).matchAll(/^# \S.*\n#?([A-Z_]+)=/gm)].map(([, name]) => name);
     expect(explained.toSorted()).toEqual(settingNames.toSorted());
   });
 });

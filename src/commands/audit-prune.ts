@@ -1,11 +1,10 @@
 import 'reflect-metadata';
-import { parseArgs } from 'node:util';
 import { MonthInUse, pruneRecord } from '../audit/prune.ts';
 import { databaseSchema } from '../database-schema.ts';
 import { openDatabase } from '../db/connection.ts';
 import { assertSchemaIsKnown } from '../db/migrate.ts';
-import { sentenceFor } from '../messages.ts';
 import { withOwnerDatabase } from './owner-database.ts';
+import { CommandRefused, runCommand } from './run-command.ts';
 
 const help = `Deletes the audit record before a month, and keeps that it was done.
 
@@ -18,18 +17,14 @@ const help = `Deletes the audit record before a month, and keeps that it was don
 DATABASE_URL must be that of the tables' owner; a server's role can't delete from the record.
 `;
 
-class ArgumentError extends Error {}
-
-try {
-  const { values } = parseArgs({
-    options: {
-      before: { type: 'string' },
-      plan: { type: 'boolean', default: false },
-      help: { type: 'boolean', default: false },
-    },
-  });
-  if (values.help) process.stdout.write(help);
-  else {
+await runCommand(
+  {
+    name: 'audit:prune',
+    help,
+    options: { before: { type: 'string' }, plan: { type: 'boolean', default: false } },
+    refusals: [MonthInUse],
+  },
+  async (values) => {
     const now = new Date();
     const before = monthOf(values.before, now);
     const { partitions, otherEvents, seals } = await withOwnerDatabase(async (url) => {
@@ -45,27 +40,15 @@ try {
     console.log(
       `${values.plan ? 'Would delete' : 'Deleted'} before ${before.toISOString()}: ${months}, ${otherEvents} other events, ${seals} seals.`,
     );
-  }
-} catch (error) {
-  console.error(sentenceFor(error) ?? (isForTheReader(error) ? error.message : error));
-  process.exitCode = 1;
-}
+  },
+);
 
 /** A day may be given too, if it is a month's first. */
 function monthOf(text: string | undefined, now: Date): Date {
   const month = new Date(`${/^\d{4}-\d{2}$/.test(text ?? '') ? `${text}-01` : text}T00:00:00.000Z`);
   if (Number.isNaN(month.getTime()) || month.getUTCDate() !== 1) {
-    throw new ArgumentError('--before must be a month, such as 2026-01: the first one that stays.');
+    throw new CommandRefused('--before must be a month, such as 2026-01: the first one that stays.');
   }
-  if (month > now) throw new ArgumentError('--before must not be in the future: the present month stays.');
+  if (month > now) throw new CommandRefused('--before must not be in the future: the present month stays.');
   return month;
-}
-
-function isForTheReader(error: unknown): error is Error {
-  const { code } = error as { code?: unknown };
-  return (
-    error instanceof ArgumentError ||
-    error instanceof MonthInUse ||
-    (typeof code === 'string' && code.startsWith('ERR_PARSE_ARGS'))
-  );
 }

@@ -3,12 +3,19 @@ import { type Finding, findingsMax, verifyRecord } from '../audit/verify.ts';
 import { databaseSchema } from '../database-schema.ts';
 import { openDatabase } from '../db/connection.ts';
 import { assertSchemaIsKnown } from '../db/migrate.ts';
-import { sentenceFor } from '../messages.ts';
 import { withOwnerDatabase } from './owner-database.ts';
+import { runCommand } from './run-command.ts';
 
-// npm run audit:verify: looks at the whole audit record and names what was changed, deleted or inserted.
-// Exits with 0 when all is as it was recorded, with 2 when not, with 1 when it could not look.
-try {
+const help = `Looks at the whole audit record and names what was changed, deleted, swapped or inserted.
+
+  npm run audit:verify
+
+  --help   this text
+
+Exits with 0 when all is as it was recorded, with 2 when not, with 1 when it could not look.
+`;
+
+await runCommand({ name: 'audit:verify', help, options: {} }, async () => {
   const { findings, ...seen } = await withOwnerDatabase(async (url) => {
     const database = await openDatabase({ url, schema: databaseSchema, unlimited: true });
     try {
@@ -27,10 +34,7 @@ try {
     }`,
   );
   process.exitCode = findings.length === 0 ? 0 : 2;
-} catch (error) {
-  console.error(sentenceFor(error) ?? error);
-  process.exitCode = 1;
-}
+});
 
 function lineOf({ what, applicationId, tenantId, eventId, seal }: Finding): string {
   const chain = `application ${applicationId}${tenantId === '' ? '' : `, tenant ${tenantId}`}`;

@@ -1,10 +1,9 @@
 import 'reflect-metadata';
-import { parseArgs } from 'node:util';
 import { databaseLayout } from '../database-layout.ts';
 import { databaseSchema } from '../database-schema.ts';
 import { CannotDistribute, type DistributionPlan, distribute } from '../db/distribute.ts';
 import { readSomeEnv } from '../env.ts';
-import { sentenceFor } from '../messages.ts';
+import { CommandRefused, runCommand } from './run-command.ts';
 
 const help = `Distributes the tables of DATABASE_URL over the nodes of a database that has the citus extension.
 
@@ -18,22 +17,18 @@ DATABASE_URL must be that of the tables' owner, on the coordinator. It is done a
 be repeated. Servers need not be stopped, but answer UNAVAILABLE until it is done.
 `;
 
-class ArgumentError extends Error {}
-
-try {
-  const { values } = parseArgs({
-    options: {
-      plan: { type: 'boolean', default: false },
-      shards: { type: 'string' },
-      help: { type: 'boolean', default: false },
-    },
-  });
-  if (values.help) process.stdout.write(help);
-  else {
+await runCommand(
+  {
+    name: 'db:distribute',
+    help,
+    options: { plan: { type: 'boolean', default: false }, shards: { type: 'string' } },
+    refusals: [CannotDistribute],
+  },
+  async (values) => {
     const shards = values.shards === undefined ? {} : { shards: shardsOf(values.shards) };
     const { databaseUrl } = readSomeEnv(['DATABASE_URL']);
     if (databaseUrl === undefined) {
-      throw new ArgumentError('DATABASE_URL is required: the embedded database has one node.');
+      throw new CommandRefused('DATABASE_URL is required: the embedded database has one node.');
     }
     const plan = await distribute(databaseUrl, databaseSchema, databaseLayout, {
       ...shards,
@@ -41,14 +36,11 @@ try {
       onStep: (line) => console.log(line),
     });
     console.log(values.plan ? planText(plan) : doneText(plan));
-  }
-} catch (error) {
-  console.error(sentenceFor(error) ?? (isForTheReader(error) ? error.message : error));
-  process.exitCode = 1;
-}
+  },
+);
 
 function shardsOf(text: string): number {
-  if (!/^[1-9]\d{0,3}$/.test(text)) throw new ArgumentError('--shards must be a number from 1 to 9999.');
+  if (!/^[1-9]\d{0,3}$/.test(text)) throw new CommandRefused('--shards must be a number from 1 to 9999.');
   return Number(text);
 }
 
@@ -79,13 +71,4 @@ function doneText({ nodes, shards, reference, distributed, done }: DistributionP
   return changed === 0
     ? `Nothing was left to do: ${done.length} tables lie in ${shards} shards on ${nodes} nodes.`
     : `Distributed ${changed} tables in ${shards} shards over ${nodes} nodes.`;
-}
-
-function isForTheReader(error: unknown): error is Error {
-  const { code } = error as { code?: unknown };
-  return (
-    error instanceof ArgumentError ||
-    error instanceof CannotDistribute ||
-    (typeof code === 'string' && code.startsWith('ERR_PARSE_ARGS'))
-  );
 }

@@ -1,5 +1,4 @@
 import 'reflect-metadata';
-import { parseArgs } from 'node:util';
 import { databaseSchema } from '../database-schema.ts';
 import { type Database, openDatabase } from '../db/connection.ts';
 import { assertSchemaIsKnown } from '../db/migrate.ts';
@@ -8,12 +7,12 @@ import { readSomeEnv } from '../env.ts';
 import { type Holding, holdingsOf } from '../keys/inventory.ts';
 import { dropRecoveryCodes } from '../keys/recovery-codes.ts';
 import { countToMove, type Rotation, rotateKeys } from '../keys/rotate.ts';
-import { sentenceFor } from '../messages.ts';
 import { counted, showProgress } from '../seed/progress.ts';
 import { systemClock } from '../shared/clock.ts';
 import { uuidV7Ids } from '../shared/ids.ts';
 import { KeyRing } from '../shared/key-ring.ts';
 import { withOwnerDatabase } from './owner-database.ts';
+import { CommandRefused, runCommand } from './run-command.ts';
 
 const help = `Seals every secret anew with the first key of ENCRYPTION_KEYS, while servers work.
 
@@ -28,28 +27,23 @@ Recovery codes of another key count as left with --plan and with --drop-recovery
 Whatever ends it in the middle, the same command goes on from there.
 `;
 
-class Refused extends Error {}
-
-try {
-  const { values } = parseArgs({
+await runCommand(
+  {
+    name: 'keys:rotate',
+    help,
     options: {
       plan: { type: 'boolean', default: false },
       'drop-recovery-codes': { type: 'boolean', default: false },
-      help: { type: 'boolean', default: false },
     },
-  });
-  if (values.help) process.stdout.write(help);
-  else await run(values.plan, values['drop-recovery-codes']);
-} catch (error) {
-  console.error(sentenceFor(error) ?? (isForTheReader(error) ? error.message : error));
-  process.exitCode = 1;
-}
+  },
+  (values) => run(values.plan, values['drop-recovery-codes']),
+);
 
 async function run(isPlan: boolean, dropsCodes: boolean): Promise<void> {
   const env = readSomeEnv(['NODE_ENV', 'DATABASE_URL', 'ENCRYPTION_KEYS', 'CLOCK_OFFSET_SECONDS']);
   const { encryptionKeys } = env;
   if (encryptionKeys === undefined) {
-    throw new Refused(
+    throw new CommandRefused(
       'ENCRYPTION_KEYS is required: first the key that is to seal, then those that sealed before.',
     );
   }
@@ -128,9 +122,4 @@ function tellHoldings(holdings: readonly Holding[], ring: KeyRing, others: reado
   const unknown = [...held].filter((id) => !ring.has(id));
   for (const id of unknown) console.log(`The key ${id} is needed, and ENCRYPTION_KEYS does not name it.`);
   return unknown.length === 0 && !others.some((id) => held.has(id));
-}
-
-function isForTheReader(error: unknown): error is Error {
-  const { code } = error as { code?: unknown };
-  return error instanceof Refused || (typeof code === 'string' && code.startsWith('ERR_PARSE_ARGS'));
 }

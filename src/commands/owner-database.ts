@@ -1,6 +1,8 @@
-import { join } from 'node:path';
+import { access } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
 import { databaseSchema } from '../database-schema.ts';
 import { startEmbeddedPostgres } from '../db/embedded.ts';
+import { EmbeddedPostgresError } from '../db/embedded-error.ts';
 import { runningEmbeddedUrl } from '../db/embedded-url.ts';
 import { migrate } from '../db/migrate.ts';
 import { developmentFolder } from '../development.ts';
@@ -9,12 +11,24 @@ import { readSomeEnv } from '../env.ts';
 /**
  * Gives a command the database it works on, as its owner: that of DATABASE_URL; without one the
  * embedded database, which is started for it, and migrated, where no server of ours is running on it.
+ * Which one it is, is said: an answer about another database than was meant must not look like the right one.
  * @param work gets the connection string
+ * @param absent what becomes of an embedded database that is not there
+ * @throws EnvError in production without DATABASE_URL, EmbeddedPostgresError
  */
-export async function withOwnerDatabase<T>(work: (url: string) => Promise<T>): Promise<T> {
-  const { databaseUrl } = readSomeEnv(['DATABASE_URL']);
+export async function withOwnerDatabase<T>(
+  work: (url: string) => Promise<T>,
+  absent: 'refused' | 'made' = 'refused',
+): Promise<T> {
+  const { databaseUrl } = readSomeEnv(['NODE_ENV', 'DATABASE_URL']);
   if (databaseUrl !== undefined) return work(databaseUrl);
-  const folder = join(developmentFolder, 'postgres');
+  const folder = resolve(developmentFolder, 'postgres');
+  if (absent === 'refused' && !(await isThere(join(folder, 'data')))) {
+    throw new EmbeddedPostgresError(
+      `DATABASE_URL is not given, and there is no embedded database in ${folder}; set DATABASE_URL to that of the tables' owner, or run this in the folder where npm start made one.`,
+    );
+  }
+  console.error(`DATABASE_URL is not given: this is about the embedded database in ${folder}.`);
   const running = await runningEmbeddedUrl(folder);
   if (running !== null) return work(running);
   const embedded = await startEmbeddedPostgres(folder);
@@ -25,3 +39,10 @@ export async function withOwnerDatabase<T>(work: (url: string) => Promise<T>): P
     await embedded.stop();
   }
 }
+
+/** Whoever may not look will be told by what opens it. */
+const isThere = (path: string): Promise<boolean> =>
+  access(path).then(
+    () => true,
+    (error: NodeJS.ErrnoException) => error.code !== 'ENOENT',
+  );

@@ -1,15 +1,14 @@
 import 'reflect-metadata';
-import { parseArgs } from 'node:util';
 import { databaseSchema } from '../database-schema.ts';
 import { openDatabase } from '../db/connection.ts';
 import { assertSchemaIsKnown } from '../db/migrate.ts';
 import { readSomeEnv } from '../env.ts';
-import { sentenceFor } from '../messages.ts';
 import { planSeal, type Seal, SealRefused, sealRestored } from '../restore/seal.ts';
 import { counted } from '../seed/progress.ts';
 import { systemClock } from '../shared/clock.ts';
 import { uuidV7Ids } from '../shared/ids.ts';
 import { withOwnerDatabase } from './owner-database.ts';
+import { runCommand } from './run-command.ts';
 
 const help = `Makes a database that was restored from a backup safe to serve from: what may have been used since counts as used.
 
@@ -23,28 +22,26 @@ const help = `Makes a database that was restored from a backup safe to serve fro
 DATABASE_URL must be that of the tables' owner. docs/operations.md says what it can't know.
 `;
 
-try {
-  const { values } = parseArgs({
+await runCommand(
+  {
+    name: 'restore:seal',
+    help,
     options: {
       plan: { type: 'boolean', default: false },
       yes: { type: 'boolean', default: false },
       'keep-recovery-codes': { type: 'boolean', default: false },
-      help: { type: 'boolean', default: false },
     },
-  });
-  if (values.help) process.stdout.write(help);
-  else {
+    refusals: [SealRefused],
+  },
+  async (values) => {
     if (values.plan === values.yes) {
       throw new SealRefused(
         'Give --plan to see what would be done, or --yes to do it: it ends what is open and takes away recovery codes, which is for a restored database alone.',
       );
     }
     await run(values.plan, values['keep-recovery-codes']);
-  }
-} catch (error) {
-  console.error(sentenceFor(error) ?? (isForTheReader(error) ? error.message : error));
-  process.exitCode = 1;
-}
+  },
+);
 
 async function run(isPlan: boolean, keepsRecoveryCodes: boolean): Promise<void> {
   const env = readSomeEnv(['NODE_ENV', 'DATABASE_URL', 'CLOCK_OFFSET_SECONDS']);
@@ -78,9 +75,4 @@ function lineOf(seal: Seal, isPlan: boolean): string {
     `${counted(recorded)} applications have it in their record`,
   ];
   return `${isPlan ? 'Would seal' : 'Sealed'}: ${done.join(', ')}.`;
-}
-
-function isForTheReader(error: unknown): error is Error {
-  const { code } = error as { code?: unknown };
-  return error instanceof SealRefused || (typeof code === 'string' && code.startsWith('ERR_PARSE_ARGS'));
 }

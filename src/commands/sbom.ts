@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
+import { runCommand } from './run-command.ts';
 
 /*
  * npm run sbom: what is installed for production, as CycloneDX. npm's own `--omit dev` also leaves out what
@@ -11,17 +12,26 @@ interface Bill {
   dependencies: { ref: string; dependsOn?: string[] }[];
 }
 
-const asked = ['sbom', '--sbom-format', 'cyclonedx', '--sbom-type', 'application', '--package-lock-only'];
-const { stdout } = await promisify(execFile)('npm', asked, { maxBuffer: 64 * 1024 * 1024 });
-const bill = JSON.parse(stdout) as Bill;
+const help = `Prints a bill of what is installed for production, as CycloneDX.
 
-const isForDevelopment = ({ properties = [] }: Bill['components'][number]): boolean =>
-  properties.some(({ name, value }) => name === 'cdx:npm:package:development' && value === 'true');
-const left = new Set(bill.components.filter(isForDevelopment).map((component) => component['bom-ref']));
-const isKept = (ref: string): boolean => !left.has(ref);
+  npm run -s sbom
 
-const components = bill.components.filter((component) => isKept(component['bom-ref']));
-const dependencies = bill.dependencies
-  .filter(({ ref }) => isKept(ref))
-  .map(({ ref, dependsOn = [] }) => ({ ref, dependsOn: dependsOn.filter(isKept) }));
-console.log(JSON.stringify({ ...bill, components, dependencies }, null, 2));
+  --help   this text
+`;
+
+await runCommand({ name: 'sbom', help, options: {} }, async () => {
+  const asked = ['sbom', '--sbom-format', 'cyclonedx', '--sbom-type', 'application', '--package-lock-only'];
+  const { stdout } = await promisify(execFile)('npm', asked, { maxBuffer: 64 * 1024 * 1024 });
+  const bill = JSON.parse(stdout) as Bill;
+
+  const isForDevelopment = ({ properties = [] }: Bill['components'][number]): boolean =>
+    properties.some(({ name, value }) => name === 'cdx:npm:package:development' && value === 'true');
+  const left = new Set(bill.components.filter(isForDevelopment).map((component) => component['bom-ref']));
+  const isKept = (ref: string): boolean => !left.has(ref);
+
+  const components = bill.components.filter((component) => isKept(component['bom-ref']));
+  const dependencies = bill.dependencies
+    .filter(({ ref }) => isKept(ref))
+    .map(({ ref, dependsOn = [] }) => ({ ref, dependsOn: dependsOn.filter(isKept) }));
+  console.log(JSON.stringify({ ...bill, components, dependencies }, null, 2));
+});

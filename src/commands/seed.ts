@@ -57,7 +57,7 @@ async function run(options: SeedCommand): Promise<void> {
       progress.stop();
       await database.close();
     }
-  });
+  }, 'made');
   printSeeded(options, seeded, (performance.now() - began) / 1000);
 }
 

@@ -1,12 +1,12 @@
 import 'reflect-metadata';
-import { parseArgs } from 'node:util';
 import { scopes } from '../caller/caller.ts';
 import { type DevelopmentIssuer, developmentIssuer, type TokenClaims } from '../caller/development-issuer.ts';
 import { demoPlaces, developmentRoles } from '../caller/roles.ts';
 import { developmentFolder, readBearerKey } from '../development.ts';
-import { type Env, EnvError, readSomeEnv } from '../env.ts';
+import { type Env, readSomeEnv } from '../env.ts';
 import { systemClock } from '../shared/clock.ts';
 import { bearerAgeHoursMax } from '../shared/limits.ts';
+import { CommandUse, runCommand } from './run-command.ts';
 
 const roles = new Map(Object.entries(developmentRoles(demoPlaces)));
 
@@ -26,11 +26,10 @@ Options, on top of the role or without one
   --help              this text
 `;
 
-/** What was asked for can't be done; the message says what would be right. */
-class TokenError extends Error {}
-
-try {
-  const { values, positionals } = parseArgs({
+await runCommand(
+  {
+    name: '-s token',
+    help,
     allowPositionals: true,
     options: {
       subject: { type: 'string' },
@@ -38,30 +37,18 @@ try {
       tenant: { type: 'string' },
       scope: { type: 'string' },
       hours: { type: 'string', default: '24' },
-      help: { type: 'boolean', default: false },
     },
-  });
-  if (values.help) process.stdout.write(help);
-  else {
+  },
+  async (values, positionals) => {
     const hours = Number(values.hours);
     if (!(hours > 0 && hours <= bearerAgeHoursMax)) {
-      throw new TokenError(`--hours must be more than 0 and at most ${bearerAgeHoursMax}.`);
+      throw new CommandUse(`--hours must be more than 0 and at most ${bearerAgeHoursMax}.`);
     }
     const claims = claimsOf(positionals, values);
     const issuer = await folderIssuer();
     console.log(await issuer.mint(claims, hours));
-  }
-} catch (error) {
-  console.error(sentenceFor(error) ?? error);
-  process.exit(1);
-}
-
-function sentenceFor(error: unknown): string | null {
-  if (error instanceof EnvError) return error.message;
-  const { code, message } = error as NodeJS.ErrnoException;
-  const isUsage = error instanceof TokenError || String(code).startsWith('ERR_PARSE_ARGS_');
-  return isUsage ? `${message} (npm run -s token -- --help)` : null;
-}
+  },
+);
 
 interface Options {
   subject?: string;
@@ -72,21 +59,21 @@ interface Options {
 
 /** The role's claims, with the options written over them. */
 function claimsOf([roleName, ...surplus]: readonly string[], options: Options): TokenClaims {
-  if (surplus.length > 0) throw new TokenError('Give one ROLE, or none.');
+  if (surplus.length > 0) throw new CommandUse('Give one ROLE, or none.');
   const role = roleName === undefined ? undefined : roles.get(roleName)?.claims;
-  if (roleName !== undefined && role === undefined) throw new TokenError(`There is no role "${roleName}".`);
+  if (roleName !== undefined && role === undefined) throw new CommandUse(`There is no role "${roleName}".`);
   for (const name of ['subject', 'application', 'tenant'] as const) {
-    if (options[name]?.trim() === '') throw new TokenError(`--${name} must not be blank.`);
+    if (options[name]?.trim() === '') throw new CommandUse(`--${name} must not be blank.`);
   }
   const sub = options.subject ?? role?.sub;
-  if (sub === undefined) throw new TokenError('Give a ROLE or --subject.');
+  if (sub === undefined) throw new CommandUse('Give a ROLE or --subject.');
   if (options.application !== undefined && options.tenant === undefined && role?.tenant_id !== undefined) {
-    throw new TokenError(`The role ${roleName} is bound to a tenant: give --tenant with --application.`);
+    throw new CommandUse(`The role ${roleName} is bound to a tenant: give --tenant with --application.`);
   }
   const application_id = options.application ?? role?.application_id;
   const tenant_id = options.tenant ?? role?.tenant_id;
   if (tenant_id !== undefined && application_id === undefined) {
-    throw new TokenError('--tenant needs --application.');
+    throw new CommandUse('--tenant needs --application.');
   }
   return { sub, scope: options.scope ?? role?.scope ?? '', application_id, tenant_id };
 }
@@ -104,19 +91,19 @@ async function folderIssuer(): Promise<DevelopmentIssuer> {
     'CLOCK_OFFSET_SECONDS',
   ]);
   if (env.jwt !== undefined) {
-    throw new TokenError('The JWT_ settings name an issuer: the server takes its tokens, and no others.');
+    throw new CommandUse('The JWT_ settings name an issuer: the server takes its tokens, and no others.');
   }
   if (env.databaseUrl !== undefined) {
-    throw new TokenError(
+    throw new CommandUse(
       'With DATABASE_URL the development key lives inside the server: use the tokens it printed when it started.',
     );
   }
   const issuer = await readIssuer(env).catch(() => {
     // The cause could carry a piece of the key.
-    throw new TokenError(`The key in ${developmentFolder}/ can't be read: delete it and restart the server.`);
+    throw new CommandUse(`The key in ${developmentFolder}/ can't be read: delete it and restart the server.`);
   });
   if (issuer === null) {
-    throw new TokenError('There is no development key yet: start the server once with npm start.');
+    throw new CommandUse('There is no development key yet: start the server once with npm start.');
   }
   return issuer;
 }

@@ -26,7 +26,10 @@ const publicJwk = z.object({
 });
 const privateJwk = publicJwk.extend({ d: z.string() });
 
-const one = 'must be a private P-256 key as a JWK: {"kty":"EC","crv":"P-256","x":…,"y":…,"d":…}';
+/** Prints a new key as the setting takes it; README, docs and .env.example name it too, and a test runs it. */
+export const assertionKeyCommand = `node -p 'JSON.stringify(require("node:crypto").generateKeyPairSync("ec", { namedCurve: "P-256" }).privateKey.export({ format: "jwk" }))'`;
+
+const one = `must be a private P-256 key as a JWK: {"kty":"EC","crv":"P-256","x":…,"y":…,"d":…}; make one with: ${assertionKeyCommand}`;
 const set =
   'must, as a JWK Set, be {"keys":[…]} with P-256 keys alone, of which the first is private and signs';
 

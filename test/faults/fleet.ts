@@ -109,7 +109,7 @@ function launch(env: Record<string, string>) {
       const parts = (rest + chunk).split('\n');
       rest = parts.pop() ?? '';
       lines.push(...parts);
-      const [, address] = /^Cufflink listens on (\S+)\/graphql$/m.exec(parts.join('\n')) ?? [];
+      const [, address] = /"url":"([^"]+)","msg":"Cufflink serves"/.exec(parts.join('\n')) ?? [];
       if (address !== undefined) resolve(address);
     };
     child.stdout.on('data', read);

@@ -119,7 +119,11 @@ export function startProcess({ folder, env, command }: ServerOptions): ServerPro
   const end = new Promise<number | string>((resolve) => {
     child.once('close', (code, signal) => resolve(code ?? signal ?? 'unknown'));
   });
-  const address = () => /Cufflink listens on (\S+)\/graphql\n/.exec(output.stdout)?.[1];
+  const address = () =>
+    (env?.['NODE_ENV'] === 'production'
+      ? /"url":"([^"]+)","msg":"Cufflink serves"/
+      : /^Cufflink listens on (\S+)\/graphql\n/m
+    ).exec(output.stdout)?.[1];
   return {
     pid,
     async ready() {
