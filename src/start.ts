@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Client, DatabaseError } from 'pg';
-import { mayRewriteRecord, serverRole } from './audit/append-only.ts';
+import { rewritingAdvice, serverRole } from './audit/append-only.ts';
 import { startSealer } from './audit/sealer.ts';
 import { createAuthenticate } from './caller/bearer.ts';
 import { type DevelopmentIssuer, developmentIssuer } from './caller/development-issuer.ts';
@@ -127,12 +127,8 @@ export async function start(env: Env, signal: AbortSignal): Promise<Running> {
     const works: (() => Promise<void>)[] = [() => server.stop()];
     stops.push(() => allOf(works.map((stopOne) => stopOne())));
     replicas?.start(server.log);
-    if (await mayRewriteRecord(database.pool)) {
-      server.log.warn(
-        {},
-        `the database role may rewrite the audit record; connect as a member of ${serverRole}, which may only add to it`,
-      );
-    }
+    const advice = await rewritingAdvice(database.pool);
+    if (advice !== null) server.log.warn({}, `the database role may rewrite the audit record; ${advice}`);
     const timeouts = await missingTimeouts(database.pool);
     if (timeouts.length > 0) {
       server.log.warn(

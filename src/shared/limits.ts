@@ -266,7 +266,14 @@ export const seedPrefixCharsMax = 32;
 /** Rows of a batch, as text some megabytes. */
 export const seedBatchRows = 20_000;
 
+// --- migrating -----------------------------------------------------------------------------------
+/** Whoever waits for another that migrates says so after so long, and gives up in the end. */
+export const migrationTellMs = 3_000;
+export const migrationWaitMsMax = 600_000;
+
 // --- npm run keys:rotate and restore:seal ----------------------------------------------------------
+/** How long restore:seal waits for a row or table that another session holds. */
+export const restoreLockMs = 5_000;
 /** Rows that are read at once; as text some hundred kilobytes. */
 export const operatorBatchRows = 500;
 /** Tenants whose rows are written at once, each by a statement of its own: that leaves servers most of the database. */
