@@ -18,7 +18,8 @@ import { type DevelopmentKeys, developmentFolder, developmentKeys } from './deve
 import type { Env } from './env.ts';
 import type { ConsoleSignIn } from './http/console-sign-in.ts';
 import { startJanitor } from './janitor.ts';
-import { createServer } from './server.ts';
+import { type KeyDoubts, sampleKeys } from './keys/check.ts';
+import { createServer, type Server } from './server.ts';
 import { createService, type ServiceSettings } from './service.ts';
 import { systemClock } from './shared/clock.ts';
 import { ownerConnectTimeoutMs } from './shared/limits.ts';
@@ -129,6 +130,7 @@ export async function start(env: Env, signal: AbortSignal): Promise<Running> {
     replicas?.start(server.log);
     const advice = await rewritingAdvice(database.pool);
     if (advice !== null) server.log.warn({}, `the database role may rewrite the audit record; ${advice}`);
+    await warnOfKeys(server.log, () => sampleKeys(database.fork(), service.keyRing));
     const timeouts = await missingTimeouts(database.pool);
     if (timeouts.length > 0) {
       server.log.warn(
@@ -153,6 +155,22 @@ export async function start(env: Env, signal: AbortSignal): Promise<Running> {
   } catch (error) {
     await stop();
     throw error;
+  }
+}
+
+/** Whose secrets can't be opened is refused, and nobody else: that is no reason not to serve the others. */
+async function warnOfKeys(log: Server['log'], look: () => Promise<KeyDoubts>): Promise<void> {
+  const doubts = await look().catch((error: Error) => {
+    log.warn({ reason: error.message }, 'whether ENCRYPTION_KEYS opens what is stored could not be seen');
+  });
+  for (const key of doubts?.missing ?? []) {
+    log.warn({ key }, 'ENCRYPTION_KEYS lacks a key that rows need: their users are refused; put it back');
+  }
+  for (const { keyId: key, table } of doubts?.wrong ?? []) {
+    log.warn(
+      { key, table },
+      'ENCRYPTION_KEYS has another key under this id than the one that sealed: nothing of it opens, its users are refused; put the right one back',
+    );
   }
 }
 

@@ -281,5 +281,9 @@ export const keyRotationTenantsMax = 4;
 /** A row that is in use is passed over and tried again; a server holds one for seconds at most. */
 export const keyRotationPassesMax = 20;
 export const keyRotationPassMs = 500;
+/** Rows of a key in a table that are tried: one may have been altered, where all do not open the key is another. */
+export const keyCheckRows = 3;
+/** Rows of each table that a server looks at when it starts. */
+export const keyCheckSampleRows = 1_000;
 /** Rows that do not open are named one by one, up to so many. */
 export const keyRotationNamedMax = 20;
