@@ -28,6 +28,7 @@ import { addPages, type Pages } from './http/pages.ts';
 import { databaseReadiness } from './http/readiness.ts';
 import { createSchema } from './schema.ts';
 import type { Failed } from './shared/background.ts';
+import { errorStatus, type RefusalReason } from './shared/errors.ts';
 import * as limits from './shared/limits.ts';
 import { isPromise } from './shared/promise.ts';
 import type { Tracing } from './telemetry/tracing.ts';
@@ -172,7 +173,7 @@ export async function createServer(deps: ServerDeps): Promise<Server> {
       request.caller = await deps.authenticate(request.headers.authorization);
     },
     ...turns,
-    onSend: [turns.onSend, countAnswer(metrics)],
+    onSend: [turns.onSend, tellNoToken, countAnswer(metrics)],
     handler(request, reply) {
       // A call that is traced is seen phase by phase, and Apollo has them.
       if (deps.tracing || !isPlainlyAccepted(request.headers.accept)) return throughApollo(request, reply);
@@ -221,6 +222,20 @@ export async function createServer(deps: ServerDeps): Promise<Server> {
       await feed?.stop();
     },
   };
+}
+
+/** Hook of a call's route: GraphQL answers so where it needs a caller and there is none; bad tokens are told before. */
+function tellNoToken(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  _payload: unknown,
+  done: () => void,
+): void {
+  const reason: RefusalReason = 'no token';
+  if (reply.statusCode === errorStatus.UNAUTHENTICATED && request.context !== null) {
+    request.log.debug({ reason }, 'unauthenticated');
+  }
+  done();
 }
 
 /**

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Client, DatabaseError } from 'pg';
-import { mayRewriteRecord, serverRole } from './audit/append-only.ts';
+import { rewritingAdvice, serverRole } from './audit/append-only.ts';
 import { startSealer } from './audit/sealer.ts';
 import { createAuthenticate } from './caller/bearer.ts';
 import { type DevelopmentIssuer, developmentIssuer } from './caller/development-issuer.ts';
@@ -18,6 +18,7 @@ import { type DevelopmentKeys, developmentFolder, developmentKeys } from './deve
 import type { Env } from './env.ts';
 import type { ConsoleSignIn } from './http/console-sign-in.ts';
 import { startJanitor } from './janitor.ts';
+import { type KeyDoubts, sampleKeys } from './keys/check.ts';
 import { createServer, type Server } from './server.ts';
 import { createService, type ServiceSettings } from './service.ts';
 import { systemClock } from './shared/clock.ts';
@@ -127,12 +128,9 @@ export async function start(env: Env, signal: AbortSignal): Promise<Running> {
     const works: (() => Promise<void>)[] = [() => server.stop()];
     stops.push(() => allOf(works.map((stopOne) => stopOne())));
     replicas?.start(server.log);
-    if (await mayRewriteRecord(database.pool)) {
-      server.log.warn(
-        {},
-        `the database role may rewrite the audit record; connect as a member of ${serverRole}, which may only add to it`,
-      );
-    }
+    const advice = await rewritingAdvice(database.pool);
+    if (advice !== null) server.log.warn({}, `the database role may rewrite the audit record; ${advice}`);
+    await warnOfKeys(server.log, () => sampleKeys(database.fork(), service.keyRing));
     const timeouts = await missingTimeouts(database.pool);
     if (timeouts.length > 0) {
       server.log.warn(
@@ -165,6 +163,22 @@ export async function start(env: Env, signal: AbortSignal): Promise<Running> {
 /** Whatever LOG_LEVEL is, save silent: a server that runs in another mode than was meant must be seen. */
 function tellStart({ log, url }: Pick<Server, 'log' | 'url'>, { mode, logLevel }: Env): void {
   if (logLevel !== 'silent') log.child({}, { level: 'info' }).info({ mode, url }, 'Cufflink serves');
+}
+
+/** Whose secrets can't be opened is refused, and nobody else: that is no reason not to serve the others. */
+async function warnOfKeys(log: Server['log'], look: () => Promise<KeyDoubts>): Promise<void> {
+  const doubts = await look().catch((error: Error) => {
+    log.warn({ reason: error.message }, 'whether ENCRYPTION_KEYS opens what is stored could not be seen');
+  });
+  for (const key of doubts?.missing ?? []) {
+    log.warn({ key }, 'ENCRYPTION_KEYS lacks a key that rows need: their users are refused; put it back');
+  }
+  for (const { keyId: key, table } of doubts?.wrong ?? []) {
+    log.warn(
+      { key, table },
+      'ENCRYPTION_KEYS has another key under this id than the one that sealed: nothing of it opens, its users are refused; put the right one back',
+    );
+  }
 }
 
 /** The roles that are printed are what there is to choose from, unless a real issuer is configured. */

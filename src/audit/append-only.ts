@@ -1,4 +1,4 @@
-import type { ClientBase } from 'pg';
+import { type ClientBase, escapeIdentifier } from 'pg';
 import { lockNotAvailable } from '../db/sql.ts';
 import { monthLockMs } from '../shared/limits.ts';
 
@@ -20,19 +20,33 @@ const monthsAhead = 24;
 type Warn = (message: string) => void;
 
 /**
- * May be repeated. Needs the owner of the tables. An owner who may not make roles gets the rest, and
- * the server says at its start that its role could rewrite the record.
+ * May be repeated. Needs the owner of the tables. An owner who may not make roles gets the rest, is told who
+ * makes the role, and the server says at its start that its role could rewrite the record.
  */
 export async function prepareRecord(client: ClientBase, now: Date, warn: Warn = console.warn): Promise<void> {
   await makePartitions(client, now, warn);
   if (await makeRole(client)) await grant(client);
+  else {
+    const owner = await currentUser(client);
+    warn(
+      `The role ${serverRole} of servers is not there, and ${owner} may not make it. Run as a superuser: ${makeRoleSql(owner)}; then run "npm run migrate" again, which grants it what servers need.`,
+    );
+  }
+}
+
+/** For who may make roles: whoever migrates may serve as it as well. */
+const makeRoleSql = (owner: string): string =>
+  `create role ${serverRole} nologin role ${escapeIdentifier(owner)}`;
+
+async function currentUser(client: Pick<ClientBase, 'query'>): Promise<string> {
+  const { rows } = await client.query<{ name: string }>('select current_user::text as name');
+  return rows[0]?.name ?? '';
 }
 
 async function makeRole(client: ClientBase): Promise<boolean> {
   try {
     const { rowCount } = await client.query('select from pg_roles where rolname = $1', [serverRole]);
-    // Who migrates may serve as it as well.
-    if (rowCount === 0) await client.query(`create role ${serverRole} nologin role current_user`);
+    if (rowCount === 0) await client.query(makeRoleSql(await currentUser(client)));
     return true;
   } catch (error) {
     const { code } = error as { code?: string };
@@ -98,10 +112,20 @@ const usedMeanwhile = '23514';
 export const partitionName = (month: Date): string =>
   `audit_events_${month.toISOString().slice(0, 7).replace('-', '_')}`;
 
-/** Whether whoever is connected could rewrite the record. */
-export async function mayRewriteRecord(client: Pick<ClientBase, 'query'>): Promise<boolean> {
-  const { rows } = await client.query<{ may: boolean }>(
-    `select has_table_privilege('audit_events', 'update, delete, truncate') or has_table_privilege('audit_seals', 'update, delete, truncate') as may`,
+/**
+ * Whether whoever is connected could rewrite the record.
+ * @returns what to do about it; null where they could not
+ */
+export async function rewritingAdvice(client: Pick<ClientBase, 'query'>): Promise<string | null> {
+  const { rows } = await client.query<{ may: boolean; hasRole: boolean }>(
+    `select has_table_privilege('audit_events', 'update, delete, truncate') or has_table_privilege('audit_seals', 'update, delete, truncate') as may,
+       to_regrole($1) is not null as "hasRole"`,
+    [serverRole],
   );
-  return rows[0]?.may ?? true;
+  const { may = true, hasRole = true } = rows[0] ?? {};
+  if (!may) return null;
+  const advice = `connect as a member of ${serverRole}, which may only add to it`;
+  return hasRole
+    ? advice
+    : `${advice}. That role is not there: run "${makeRoleSql(await currentUser(client))}" as a superuser, then "npm run migrate"`;
 }

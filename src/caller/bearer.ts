@@ -2,7 +2,7 @@ import { hash } from 'node:crypto';
 import { type CryptoKey, errors, type JWTHeaderParameters, type JWTPayload, jwtVerify } from 'jose';
 import { LRUCache } from 'lru-cache';
 import type { Clock } from '../shared/clock.ts';
-import { unauthenticated, unavailable } from '../shared/errors.ts';
+import { type RefusalReason, unauthenticated, unavailable } from '../shared/errors.ts';
 import {
   bearerAgeHoursMax,
   bearerCharsMax,
@@ -52,7 +52,7 @@ export function createAuthenticate(settings: BearerSettings, keys: KeySource, cl
   return async (authorization) => {
     if (authorization === undefined) return null;
     const token = /^Bearer +([\w-]+\.[\w-]+\.[\w-]+)$/i.exec(authorization)?.[1];
-    if (token === undefined || token.length > bearerCharsMax) throw unauthenticated();
+    if (token === undefined || token.length > bearerCharsMax) throw unauthenticated('malformed');
     const digest = hash('sha256', token, 'base64url');
     const now = clock.now();
     try {
@@ -73,13 +73,34 @@ export function createAuthenticate(settings: BearerSettings, keys: KeySource, cl
       return caller;
     } catch (error) {
       if (error instanceof KeysUnavailable) throw unavailable(error);
-      if (error instanceof errors.JOSEError) throw unauthenticated();
+      if (error instanceof errors.JOSEError) throw unauthenticated(reasonOf(error));
       // Web Crypto refuses some malformed keys and signatures with errors of its own.
-      if (error instanceof TypeError || error instanceof DOMException) throw unauthenticated();
+      if (error instanceof TypeError || error instanceof DOMException) throw unauthenticated('malformed');
       throw error;
     }
   };
 }
+
+/** In fixed words: nothing of the token. */
+function reasonOf(error: errors.JOSEError): RefusalReason {
+  if (error instanceof errors.JWKSNoMatchingKey || error instanceof errors.JWKSMultipleMatchingKeys) {
+    return 'unknown key';
+  }
+  if (error instanceof errors.JWSSignatureVerificationFailed) return 'bad signature';
+  if (error instanceof errors.JOSEAlgNotAllowed) return 'wrong algorithm';
+  if (error instanceof errors.JWTExpired) return error.claim === 'iat' ? 'too old' : 'expired';
+  if (!(error instanceof errors.JWTClaimValidationFailed)) return 'malformed';
+  if (error.reason === 'missing') return 'missing claim';
+  if (error.reason !== 'check_failed') return 'bad claim';
+  return failedChecks[error.claim] ?? 'bad claim';
+}
+
+const failedChecks: Readonly<Record<string, RefusalReason>> = {
+  iss: 'wrong issuer',
+  aud: 'wrong audience',
+  nbf: 'not yet valid',
+  iat: 'not yet valid',
+};
 
 /** Before it was checked first, the clock may have been set back past what the token says of its beginning. */
 const isWithin = ({ fromMs, beforeMs }: Verified, now: Date): boolean =>
@@ -92,10 +113,10 @@ const goodBeforeMs = ({ exp = 0, iat = 0 }: JWTPayload): number =>
 function callerOf(claims: JWTPayload, header: JWTHeaderParameters, settings: BearerSettings): Caller {
   const type =
     typeof header.typ === 'string' ? header.typ.toLowerCase().replace(/^application\//, '') : header.typ;
-  if (!tokenTypes.has(type)) throw unauthenticated();
-  if (typeof claims.sub !== 'string' || !isUserId(claims.sub)) throw unauthenticated();
+  if (!tokenTypes.has(type)) throw unauthenticated('wrong type');
+  if (typeof claims.sub !== 'string' || !isUserId(claims.sub)) throw unauthenticated('bad claim');
   // jose looks for ours in a list and lets the rest of it be anything.
-  if (!isTextOrTexts(claims.aud)) throw unauthenticated();
+  if (!isTextOrTexts(claims.aud)) throw unauthenticated('bad claim');
   return new Caller(claims.sub, boundaryOf(claims, settings), scopesOf(claims[settings.claimScope]));
 }
 
@@ -104,7 +125,7 @@ function boundaryOf(claims: JWTPayload, settings: BearerSettings): Boundary {
   const applicationId = boundaryClaim(claims, settings.claimApplication);
   const tenantId = boundaryClaim(claims, settings.claimTenant);
   if (applicationId === undefined) {
-    if (tenantId !== undefined) throw unauthenticated();
+    if (tenantId !== undefined) throw unauthenticated('bad claim');
     return { kind: 'installation' };
   }
   return tenantId === undefined
@@ -115,13 +136,14 @@ function boundaryOf(claims: JWTPayload, settings: BearerSettings): Boundary {
 function boundaryClaim(claims: JWTPayload, name: string): string | undefined {
   if (!Object.hasOwn(claims, name)) return undefined;
   const value = claims[name];
-  if (typeof value !== 'string' || value.trim() === '' || !isPrintable(value)) throw unauthenticated();
+  if (typeof value !== 'string' || value.trim() === '' || !isPrintable(value))
+    throw unauthenticated('bad claim');
   return value;
 }
 
 function scopesOf(claim: unknown): string[] {
   if (claim === undefined) return [];
-  if (!isTextOrTexts(claim)) throw unauthenticated();
+  if (!isTextOrTexts(claim)) throw unauthenticated('bad claim');
   return typeof claim === 'string' ? claim.split(' ').filter((scope) => scope !== '') : claim;
 }
 

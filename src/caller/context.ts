@@ -74,7 +74,7 @@ export interface RequestContext extends Service {
 
 /** @throws UNAUTHENTICATED without a bearer token */
 export function callerOf({ caller }: RequestContext): Caller {
-  if (caller === null) throw unauthenticated();
+  if (caller === null) throw unauthenticated('no token');
   return caller;
 }
 

@@ -59,7 +59,7 @@ export function remoteKeys(url: string, clock: Clock): KeySource {
           failed = null;
         },
         (error: unknown) => {
-          failed = { reason: String(error), at: elapsedSeconds() };
+          failed = { reason: reasonOf(error), at: elapsedSeconds() };
         },
       )
       .finally(() => {
@@ -70,7 +70,7 @@ export function remoteKeys(url: string, clock: Clock): KeySource {
 
   function usable(): FindKey {
     if (known === null || ageSeconds() > limits.jwksAgeSecondsMax) {
-      throw new KeysUnavailable(`The key server gives no keys: ${failed?.reason}`);
+      throw new KeysUnavailable(`The key server ${hostOf(url)} gives no keys: ${failed?.reason}`);
     }
     return known.find;
   }
@@ -117,6 +117,26 @@ async function fetchKeys(url: string): Promise<FindKey> {
     redirect: 'error',
     signal: AbortSignal.timeout(limits.jwksFetchTimeoutMs),
   });
-  if (!response.ok) throw new Error(`it answered ${response.status}`);
-  return createLocalJWKSet((await response.json()) as JSONWebKeySet); // throws when it is no key set
+  if (!response.ok) throw new BadAnswer(`it answered ${response.status}`);
+  const keys = (await response.json().catch((error) => {
+    throw error instanceof SyntaxError ? new BadAnswer('its answer is no JSON') : error;
+  })) as JSONWebKeySet;
+  return createLocalJWKSet(keys); // throws when it is no key set
+}
+
+/** The key server's fault, in words of ours. */
+class BadAnswer extends Error {}
+
+/** Without what may be secret in an address: user, password and query string. */
+const hostOf = (url: string): string => URL.parse(url)?.host ?? 'of JWT_JWKS_URL';
+
+/** In words that hold nothing of the address but its host, nor of what was answered. */
+function reasonOf(error: unknown): string {
+  if (error instanceof BadAnswer || error instanceof errors.JOSEError) return error.message;
+  const { name, cause } = error as Error;
+  if (name === 'TimeoutError') return `no answer within ${limits.jwksFetchTimeoutMs} ms`;
+  // fetch says "fetch failed", and in the cause why: a code of the network or of TLS.
+  if (!(cause instanceof Error)) return name;
+  const { code, message } = cause as NodeJS.ErrnoException;
+  return [code, message].filter(Boolean).join(': ') || cause.name;
 }

@@ -14,7 +14,7 @@ const help = `Deletes the audit record before a month, and keeps that it was don
   --plan           only tells what would go
   --help           this text
 
-DATABASE_URL must be that of the tables' owner; a server's role can't delete from the record.
+DATABASE_URL must be that of the tables' owner, and DATABASE_DIRECT_URL goes before it; a server's role can't delete from the record.
 `;
 
 await runCommand(

@@ -2,7 +2,7 @@ import 'reflect-metadata';
 import { databaseLayout } from '../database-layout.ts';
 import { databaseSchema } from '../database-schema.ts';
 import { CannotDistribute, type DistributionPlan, distribute } from '../db/distribute.ts';
-import { readSomeEnv } from '../env.ts';
+import { ownerUrl } from './owner-database.ts';
 import { CommandRefused, runCommand } from './run-command.ts';
 
 const help = `Distributes the tables of DATABASE_URL over the nodes of a database that has the citus extension.
@@ -13,7 +13,7 @@ const help = `Distributes the tables of DATABASE_URL over the nodes of a databas
   --shards N   shards of a database that is not distributed yet; by default what the extension is set to
   --help       this text
 
-DATABASE_URL must be that of the tables' owner, on the coordinator. It is done as a whole or not at all, and may
+DATABASE_URL must be that of the tables' owner, on the coordinator; DATABASE_DIRECT_URL goes before it. It is done as a whole or not at all, and may
 be repeated. Servers need not be stopped, but answer UNAVAILABLE until it is done.
 `;
 
@@ -26,11 +26,11 @@ await runCommand(
   },
   async (values) => {
     const shards = values.shards === undefined ? {} : { shards: shardsOf(values.shards) };
-    const { databaseUrl } = readSomeEnv(['DATABASE_URL']);
-    if (databaseUrl === undefined) {
+    const url = ownerUrl();
+    if (url === undefined) {
       throw new CommandRefused('DATABASE_URL is required: the embedded database has one node.');
     }
-    const plan = await distribute(databaseUrl, databaseSchema, databaseLayout, {
+    const plan = await distribute(url, databaseSchema, databaseLayout, {
       ...shards,
       isPlan: values.plan,
       onStep: (line) => console.log(line),

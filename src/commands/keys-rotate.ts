@@ -4,6 +4,7 @@ import { type Database, openDatabase } from '../db/connection.ts';
 import { assertSchemaIsKnown } from '../db/migrate.ts';
 import { sql } from '../db/sql.ts';
 import { readSomeEnv } from '../env.ts';
+import { checkKeys } from '../keys/check.ts';
 import { type Holding, holdingsOf } from '../keys/inventory.ts';
 import { dropRecoveryCodes } from '../keys/recovery-codes.ts';
 import { countToMove, type Rotation, rotateKeys } from '../keys/rotate.ts';
@@ -18,7 +19,7 @@ const help = `Seals every secret anew with the first key of ENCRYPTION_KEYS, whi
 
   npm run keys:rotate -- [--plan] [--drop-recovery-codes]
 
-  --plan                  only tells what each key still keeps; exits with 2 while another than the first is needed
+  --plan                  only tells what each key still keeps, and whether it opens it; exits with 2 while another than the first is needed
   --drop-recovery-codes   also takes away the recovery codes that another key keeps: they can't be sealed anew
   --help                  this text
 
@@ -63,8 +64,16 @@ async function run(isPlan: boolean, dropsCodes: boolean): Promise<void> {
           console.log(`Dropped ${counted(dropped)} recovery codes.`);
         }
       }
-      const isFree = tellHoldings(await holdingsOf(database.fork()), ring, others);
-      if (!isDone || ((isPlan || dropsCodes) && !isFree)) process.exitCode = 2;
+      const holdings = await holdingsOf(database.fork());
+      const isFree = tellHoldings(holdings, ring, others);
+      const held = [...new Set(holdings.map(({ keyId }) => keyId))].filter((id) => ring.has(id));
+      const { wrong } = await checkKeys(database.fork(), ring, held);
+      for (const { keyId, table } of wrong) {
+        console.error(
+          `The key ${keyId} of ENCRYPTION_KEYS opens nothing of that id in ${table}: it is another key under the same id. Put the right one back.`,
+        );
+      }
+      if (!isDone || wrong.length > 0 || ((isPlan || dropsCodes) && !isFree)) process.exitCode = 2;
     } finally {
       await database.close();
     }

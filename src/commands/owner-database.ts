@@ -9,19 +9,29 @@ import { developmentFolder } from '../development.ts';
 import { readSomeEnv } from '../env.ts';
 
 /**
- * Gives a command the database it works on, as its owner: that of DATABASE_URL; without one the
+ * The address of the database that a command works on, as its owner: past a pooler where there is one.
+ * @returns undefined where none is given: then it is the embedded one
+ * @throws EnvError in production without DATABASE_URL
+ */
+export function ownerUrl(): string | undefined {
+  const { databaseUrl, databaseDirectUrl } = readSomeEnv(['NODE_ENV', 'DATABASE_URL', 'DATABASE_DIRECT_URL']);
+  return databaseDirectUrl ?? databaseUrl;
+}
+
+/**
+ * Gives a command the database it works on, as its owner: that of `ownerUrl`; without one the
  * embedded database, which is started for it, and migrated, where no server of ours is running on it.
  * Which one it is, is said: an answer about another database than was meant must not look like the right one.
  * @param work gets the connection string
  * @param absent what becomes of an embedded database that is not there
- * @throws EnvError in production without DATABASE_URL, EmbeddedPostgresError
+ * @throws EmbeddedPostgresError, and what `ownerUrl` throws
  */
 export async function withOwnerDatabase<T>(
   work: (url: string) => Promise<T>,
   absent: 'refused' | 'made' = 'refused',
 ): Promise<T> {
-  const { databaseUrl } = readSomeEnv(['NODE_ENV', 'DATABASE_URL']);
-  if (databaseUrl !== undefined) return work(databaseUrl);
+  const url = ownerUrl();
+  if (url !== undefined) return work(url);
   const folder = resolve(developmentFolder, 'postgres');
   if (absent === 'refused' && !(await isThere(join(folder, 'data')))) {
     throw new EmbeddedPostgresError(

@@ -19,7 +19,7 @@ const help = `Makes a database that was restored from a backup safe to serve fro
   --keep-recovery-codes   no recovery code was redeemed, replaced or removed since the backup
   --help                  this text
 
-DATABASE_URL must be that of the tables' owner. docs/operations.md says what it can't know.
+DATABASE_URL must be that of the tables' owner; DATABASE_DIRECT_URL goes before it. docs/operations.md says what it can't know.
 `;
 
 await runCommand(

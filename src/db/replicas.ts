@@ -25,6 +25,8 @@ export interface ReplicaState {
   /** Its place in DATABASE_REPLICA_URLS, from 1: neither logs nor metrics name hosts. */
   readonly number: number;
   readonly fault: ReplicaFault | null;
+  /** The SQLSTATE or the network's code with which it was found; null where it said none. */
+  readonly code: string | null;
   /** What it may lack, at most; Infinity where nothing is known. */
   readonly lagMs: number;
   readonly answered: number;
@@ -78,11 +80,15 @@ export class Replicas {
     this.#running = (async () => {
       while (!signal.aborted) {
         await this.check();
-        for (const [index, { number, fault }] of this.states.entries()) {
+        for (const [index, { number, fault, code }] of this.states.entries()) {
           if (fault === told[index]) continue;
           told[index] = fault;
           if (fault === null) log.info({ replica: number }, 'the replica answers reads');
-          else log.warn({ replica: number, fault }, 'the replica is left out; the primary answers');
+          else
+            log.warn(
+              { replica: number, fault, ...(code !== null && { code }) },
+              'the replica is left out; the primary answers',
+            );
         }
         await sleep(limits.replicaCheckMs, undefined, { signal }).catch(() => {});
       }
@@ -141,6 +147,7 @@ class Replica {
   readonly #checking: Pool;
   readonly #client: Kysely<unknown>;
   #fault: ReplicaFault | null = 'unchecked';
+  #code: string | null = null;
   #completeAt = Number.NEGATIVE_INFINITY;
   #answered = 0;
   #refused = 0;
@@ -179,11 +186,13 @@ class Replica {
   stateAt(now: number): ReplicaState {
     const lagMs = now - this.#completeAt;
     const fault = this.#fault ?? (lagMs > limits.replicaLagMsMax ? 'late' : null);
-    return { number: this.#number, fault, lagMs, answered: this.#answered, refused: this.#refused };
+    const code = this.#fault === null ? null : this.#code;
+    return { number: this.#number, fault, code, lagMs, answered: this.#answered, refused: this.#refused };
   }
 
   async check(primary: Identity | null, lag: ReplicaLag, known: readonly string[]): Promise<void> {
     try {
+      this.#code = null;
       const found = await ask<Identity & { replays: boolean }>(this.#checking, replicaSql);
       // Its log's positions mean something only beside those of its own primary.
       const isOurs =
@@ -197,7 +206,8 @@ class Replica {
       }
     } catch (error) {
       // 42P01, 42501: there is no list of migrations, or it is not for us.
-      this.#fault = /^42/.test((error as { code?: string }).code ?? '') ? 'schema' : 'unreachable';
+      this.#code = (error as { code?: string }).code ?? null;
+      this.#fault = /^42/.test(this.#code ?? '') ? 'schema' : 'unreachable';
     }
   }
 
@@ -213,7 +223,7 @@ class Replica {
       const { code, message } = error as Error & { code?: string };
       const isWell =
         code === '57014' || code === '40001' || message === 'timeout exceeded when trying to connect';
-      if (!isWell) this.#fault = 'unreachable';
+      if (!isWell) [this.#fault, this.#code] = ['unreachable', code ?? null];
       return null;
     }
   }

@@ -59,7 +59,10 @@ export function addErrorAnswers(app: FastifyInstance): void {
   app.setNotFoundHandler((_request, reply) => reply.code(404).send(nothingHere));
   app.setErrorHandler((error: FastifyError, request, reply) => {
     if (error instanceof ApiError) {
-      if (error.code === 'UNAUTHENTICATED') reply.header('www-authenticate', 'Bearer');
+      if (error.code === 'UNAUTHENTICATED') {
+        reply.header('www-authenticate', 'Bearer');
+        request.log.debug({ reason: error.reason }, 'unauthenticated');
+      }
       if (error.code === 'UNAVAILABLE')
         request.log.warn({ err: loggable(error.originalError) }, 'unavailable');
       return answer(reply, error.code, error.message);

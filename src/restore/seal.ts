@@ -1,11 +1,11 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { serverRole } from '../audit/append-only.ts';
 import { type AuditEntry, auditParts } from '../audit/audit.service.ts';
-import { countOf, inTransaction, type RawBuilder, rowOf, rowsOf, sql } from '../db/sql.ts';
+import { countOf, inTransaction, lockNotAvailable, type RawBuilder, rowOf, rowsOf, sql } from '../db/sql.ts';
 import { dropRecoveryCodes, operator } from '../keys/recovery-codes.ts';
 import type { Clock } from '../shared/clock.ts';
 import type { Ids } from '../shared/ids.ts';
-import { operatorBatchRows, totpPeriodSeconds } from '../shared/limits.ts';
+import { operatorBatchRows, restoreLockMs, totpPeriodSeconds } from '../shared/limits.ts';
 
 /*
  * Makes a database that was restored from an older backup safe to serve from. What was used between the
@@ -44,7 +44,21 @@ export interface SealOptions {
  */
 export async function sealRestored(em: EntityManager, options: SealOptions): Promise<Seal> {
   await assertMaySeal(em);
-  return inTransaction(em, (tx) => sealAll(tx, options));
+  return inTransaction(em, async (tx) => {
+    await waitShortly(tx);
+    return sealAll(tx, options);
+  }).catch((error) => {
+    throw (error as { code?: string }).code === lockNotAvailable ? new SealRefused(heldByAnother) : error;
+  });
+}
+
+const heldByAnother =
+  'Another session holds rows or a table of this database, so nothing was sealed. End whatever works on it (pg_stat_activity names it), and run this again.';
+
+/** For a lock. On several nodes each has to know: what is set for the transaction is sent along. */
+async function waitShortly(em: EntityManager): Promise<void> {
+  await rowsOf(em, sql`set local citus.propagate_set_commands = 'local'`);
+  await rowsOf(em, sql`set local lock_timeout = ${sql.lit(restoreLockMs)}`);
 }
 
 /** What sealing would do; writes nothing. */

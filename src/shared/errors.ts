@@ -29,6 +29,8 @@ export type ErrorCode = keyof typeof errorStatus;
 /** An error whose message is written by us and may leave the server. */
 export class ApiError extends GraphQLError {
   readonly code: ErrorCode;
+  /** For the log alone. */
+  reason?: RefusalReason;
 
   constructor(code: ErrorCode, message: string, cause?: unknown) {
     super(message, {
@@ -40,11 +42,30 @@ export class ApiError extends GraphQLError {
   }
 }
 
-export const unauthenticated = (): ApiError =>
-  new ApiError(
+/** Why a bearer token is not taken. The caller is not told; docs/operations.md tells operators. */
+export type RefusalReason =
+  | 'no token'
+  | 'malformed'
+  | 'wrong algorithm'
+  | 'wrong type'
+  | 'unknown key'
+  | 'bad signature'
+  | 'wrong issuer'
+  | 'wrong audience'
+  | 'expired'
+  | 'too old'
+  | 'not yet valid'
+  | 'missing claim'
+  | 'bad claim';
+
+export function unauthenticated(reason: RefusalReason): ApiError {
+  const error = new ApiError(
     'UNAUTHENTICATED',
     'A valid bearer token is required: Authorization: Bearer <JWT of the configured issuer>.',
   );
+  error.reason = reason;
+  return error;
+}
 
 export const forbidden = (what: string): ApiError => new ApiError('FORBIDDEN', what);
 

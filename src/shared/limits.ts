@@ -268,7 +268,14 @@ export const seedPrefixCharsMax = 32;
 /** Rows of a batch, as text some megabytes. */
 export const seedBatchRows = 20_000;
 
+// --- migrating -----------------------------------------------------------------------------------
+/** Whoever waits for another that migrates says so after so long, and gives up in the end. */
+export const migrationTellMs = 3_000;
+export const migrationWaitMsMax = 600_000;
+
 // --- npm run keys:rotate and restore:seal ----------------------------------------------------------
+/** How long restore:seal waits for a row or table that another session holds. */
+export const restoreLockMs = 5_000;
 /** Rows that are read at once; as text some hundred kilobytes. */
 export const operatorBatchRows = 500;
 /** Tenants whose rows are written at once, each by a statement of its own: that leaves servers most of the database. */
@@ -276,5 +283,9 @@ export const keyRotationTenantsMax = 4;
 /** A row that is in use is passed over and tried again; a server holds one for seconds at most. */
 export const keyRotationPassesMax = 20;
 export const keyRotationPassMs = 500;
+/** Rows of a key in a table that are tried: one may have been altered, where all do not open the key is another. */
+export const keyCheckRows = 3;
+/** Rows of each table that a server looks at when it starts. */
+export const keyCheckSampleRows = 1_000;
 /** Rows that do not open are named one by one, up to so many. */
 export const keyRotationNamedMax = 20;

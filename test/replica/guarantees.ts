@@ -261,6 +261,26 @@ export function replicaGuarantees(makePair: () => Promise<Pair>): void {
     }
   });
 
+  test('one that refuses the password is told with its SQLSTATE, and one that is not there with its code', async () => {
+    const wrong = new URL(pair.standby);
+    [wrong.username, wrong.password] = ['nobody_at_all', 'wrong'];
+    const given = new Replicas({
+      urls: [wrong.href, 'postgres://nobody@127.0.0.1:1/none'],
+      primary: database,
+    });
+    const told: object[] = [];
+    given.start({ ...silent, warn: (details) => told.push(details) });
+    try {
+      await untilTrue(async () => told.length === 2, 10_000);
+      expect(told).toEqual([
+        { replica: 1, fault: 'unreachable', code: expect.stringMatching(/^28/) },
+        { replica: 2, fault: 'unreachable', code: 'ECONNREFUSED' },
+      ]);
+    } finally {
+      await given.stop();
+    }
+  });
+
   test('one that is no replica, none of this primary, or on another schema is left out by name', async () => {
     const other = new URL(inRole(pair.standby, serverRole));
     other.pathname = '/postgres';

@@ -343,6 +343,26 @@ describe('npm run restore:seal', () => {
     expect(await sealHere(restored, clock)).toMatchObject({ recoveryCodes: 1 });
   });
 
+  test.each([
+    ['a row', "select from auth_factors where type = 'TOTP' for update"],
+    ['a table', 'lock table mfa_steps in access exclusive mode'],
+  ])('refuses in time while another session holds %s, and seals nothing then', async (_what, hold) => {
+    await newUser();
+    const restored = await copyOf(live);
+    const before = await contents(restored);
+    await withClient(restored, async (holder) => {
+      await holder.query('begin');
+      await holder.query(hold);
+      const { code, stdout, stderr } = await seal(restored, clock.now(), '--yes');
+      expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+      expect(stderr).toMatch(
+        /^Another session holds rows or a table of this database, so nothing was sealed\./,
+      );
+      await holder.query('rollback');
+    });
+    expect(await contents(restored)).toEqual(before);
+  });
+
   test('OTP-1: refuses by a clock that is behind the newest event: codes of in between would be taken again', async () => {
     await newUser();
     const restored = await copyOf(live);
