@@ -172,18 +172,20 @@ export async function createServer(deps: ServerDeps): Promise<Server> {
       answerInTime(reply, metrics, deps);
       request.caller = await deps.authenticate(request.headers.authorization);
     },
-    ...turns,
+    preHandler: turns.preHandler,
     onSend: [turns.onSend, tellNoToken, countAnswer(metrics)],
     handler(request, reply) {
-      // A call that is traced is seen phase by phase, and Apollo has them.
-      if (deps.tracing || !isPlainlyAccepted(request.headers.accept)) return throughApollo(request, reply);
-      const answered = direct.answer(request.body, () => contextOf(request));
-      const told = (text: string | null) => {
-        if (text === null) return throughApollo(request, reply);
-        reply.header('content-type', 'application/json; charset=utf-8');
-        return text;
-      };
-      return isPromise(answered) ? answered.then(told) : told(answered);
+      return turns.work(request, reply, () => {
+        // A call that is traced is seen phase by phase, and Apollo has them.
+        if (deps.tracing || !isPlainlyAccepted(request.headers.accept)) return throughApollo(request, reply);
+        const answered = direct.answer(request.body, () => contextOf(request));
+        const told = (text: string | null) => {
+          if (text === null) return throughApollo(request, reply);
+          if (!reply.sent) reply.header('content-type', 'application/json; charset=utf-8');
+          return text;
+        };
+        return isPromise(answered) ? answered.then(told) : told(answered);
+      });
     },
   });
   app.route({

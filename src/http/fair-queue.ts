@@ -9,6 +9,8 @@ export interface Place {
   /** Null for one that never waited. */
   readonly turn: Turn | null;
   isRunning: boolean;
+  /** Its work goes on: it leaves when that ends, whatever was answered meanwhile. */
+  isWorking: boolean;
   /** Called when a place that had to wait has its turn. */
   start: () => void;
   /** Called when a place that waits had to make room for another member of its group. */
@@ -123,6 +125,7 @@ export class FairQueue {
 const placeOf = (turn: Turn | null): Place => ({
   turn,
   isRunning: false,
+  isWorking: false,
   start: () => {},
   refuse: () => {},
 });

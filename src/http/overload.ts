@@ -4,6 +4,7 @@ import { errorCodes, type FastifyInstance, type FastifyReply, type FastifyReques
 import { unavailable } from '../shared/errors.ts';
 import type { KeyRing } from '../shared/key-ring.ts';
 import * as limits from '../shared/limits.ts';
+import { isPromise } from '../shared/promise.ts';
 import { isRecord } from '../shared/record.ts';
 import { isIssued, parseMfaToken } from '../signin/token.ts';
 import { FairQueue, type Place, type Turn } from './fair-queue.ts';
@@ -73,7 +74,9 @@ export function answerInTime(
 
 /**
  * Hooks of a route whose calls are worked on in turns: see `turnOf`. A call takes its turn when its body is there, and has
- * it until its answer is: neither a slow sender nor a slow reader keeps others waiting.
+ * it until its answer is: neither a slow sender nor a slow reader keeps others waiting. Work that has begun keeps the turn
+ * until it ends, also where the call was answered late: its statements still wait for connections, and more calls
+ * beside them than have connections would all be late.
  */
 export function fairTurns(
   metrics: Pick<Metrics, 'shed' | 'watchQueue'>,
@@ -107,8 +110,26 @@ export function fairTurns(
       });
     },
     onSend(request: FastifyRequest, _reply: FastifyReply, _payload: unknown, done: () => void): void {
-      if (request.place !== null) queue.leave(request.place);
+      if (request.place?.isWorking === false) queue.leave(request.place);
       done();
+    },
+    /** Does a call's work. @returns its answer; undefined for who has got another meanwhile */
+    work(request: FastifyRequest, reply: FastifyReply, act: () => unknown): unknown {
+      const { place } = request;
+      const answered = act();
+      if (place === null || !isPromise(answered)) return answered;
+      place.isWorking = true;
+      const end = () => {
+        place.isWorking = false;
+        if (reply.sent) queue.leave(place);
+        return reply.sent;
+      };
+      return answered.then(
+        (answer) => (end() ? undefined : answer),
+        (error) => {
+          if (!end()) throw error;
+        },
+      );
     },
   };
 }

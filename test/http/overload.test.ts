@@ -47,8 +47,8 @@ afterAll(async () => {
 const tenantsCaller = (): Promise<TestCaller> =>
   server.caller({ applicationId: uniqueId('app'), tenantId: uniqueId('tenant') });
 
-const metric = async (line: string): Promise<number> => {
-  const { text } = await send(server, '/metrics');
+const metric = async (line: string, of: TestServer = server): Promise<number> => {
+  const { text } = await send(of, '/metrics');
   const found = text.split('\n').find((each) => each.startsWith(`${line} `));
   return Number(found?.slice(line.length + 1));
 };
@@ -195,6 +195,31 @@ describe('REL-6: while every call waits for the database', () => {
     busy.release();
     await untilTrue(async () => (await running()) === 0);
   });
+});
+
+test('REL-6: a call that was answered late has its turn until its work ends, and others do not begin beside it', async () => {
+  const busy = await database.pool.connect();
+  const slow = await startTestServer({
+    database,
+    policySnapshot: false,
+    callsRunningMax: 1,
+    callsWaitingMax,
+    answerMsMax: 300,
+  });
+  try {
+    const inProgress = (state: string) => metric(`cufflink_requests_in_progress{state="${state}"}`, slow);
+    const caller = await slow.caller({ applicationId: uniqueId('app'), tenantId: uniqueId('tenant') });
+    expect((await caller.call(query)).status).toBe(503);
+    expect(await inProgress('running')).toBe(1);
+    expect((await caller.call(query)).status).toBe(503);
+    expect([await inProgress('running'), await inProgress('waiting')]).toEqual([1, 0]);
+    expect(database.pool.waitingCount).toBe(1);
+    busy.release();
+    await untilTrue(async () => (await inProgress('running')) === 0);
+    expect((await caller.call(query)).status).toBe(200);
+  } finally {
+    await slow.stop();
+  }
 });
 
 test('REL-6: bodies that come slowly keep nobody waiting', async () => {
