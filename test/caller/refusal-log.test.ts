@@ -28,7 +28,10 @@ async function reasonsOf(token: string | null, at: TestServer = server): Promise
   expect(status).toBe(401);
   const logged = at.logs().slice(before);
   if (token !== null && token.length > 20) expect(logged).not.toContain(token.split('.')[1]);
-  const lines = logged.trim().split('\n').map((line) => JSON.parse(line));
+  const lines = logged
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line));
   return lines.filter(({ msg }) => msg === 'unauthenticated').map(({ reason }) => reason);
 }
 

@@ -29,7 +29,10 @@ async function toldBy({ id, key }: Key): Promise<unknown[]> {
   await server.ready();
   server.kill('SIGTERM');
   await server.ended();
-  const lines = server.stdout().split('\n').filter((line) => line.startsWith('{'));
+  const lines = server
+    .stdout()
+    .split('\n')
+    .filter((line) => line.startsWith('{'));
   return lines.map((line) => JSON.parse(line)).filter(({ msg }) => msg.includes('ENCRYPTION_KEYS'));
 }
 
@@ -57,5 +60,7 @@ test('CRY-2: a server serves, and warns of a key that opens nothing and of one t
     expect.objectContaining({ level: 40, key: '2026', table: 'auth_factors' }),
   );
   const told = await toldBy(newKey('2027'));
-  expect(told).toEqual([expect.objectContaining({ level: 40, key: '2026', msg: expect.stringContaining('lacks') })]);
+  expect(told).toEqual([
+    expect.objectContaining({ level: 40, key: '2026', msg: expect.stringContaining('lacks') }),
+  ]);
 });
