@@ -119,7 +119,7 @@ async function fetchKeys(url: string): Promise<FindKey> {
   });
   if (!response.ok) throw new BadAnswer(`it answered ${response.status}`);
   const keys = (await response.json().catch((error) => {
-    throw error instanceof SyntaxError ? new BadAnswer('its answer is no JSON') : error;
+    throw (error as Error).name === 'SyntaxError' ? new BadAnswer('its answer is no JSON') : error;
   })) as JSONWebKeySet;
   return createLocalJWKSet(keys); // throws when it is no key set
 }
@@ -136,7 +136,6 @@ function reasonOf(error: unknown): string {
   const { name, cause } = error as Error;
   if (name === 'TimeoutError') return `no answer within ${limits.jwksFetchTimeoutMs} ms`;
   // fetch says "fetch failed", and in the cause why: a code of the network or of TLS.
-  if (!(cause instanceof Error)) return name;
-  const { code, message } = cause as NodeJS.ErrnoException;
-  return [code, message].filter(Boolean).join(': ') || cause.name;
+  const { code, message } = (cause ?? {}) as Partial<NodeJS.ErrnoException>;
+  return [code, message].filter(Boolean).join(': ') || name;
 }
