@@ -35,6 +35,8 @@ export interface Overload {
   callsRunningMax?: number;
   /** Calls of one boundary, or of one tenant's MFA steps, that wait for that. */
   callsWaitingMax?: number;
+  /** How long they do. */
+  callsWaitMsMax?: number;
 }
 
 /** Refuses calls with UNAVAILABLE while the process as a whole is behind. */
@@ -76,11 +78,16 @@ export function answerInTime(
  * Hooks of a route whose calls are worked on in turns: see `turnOf`. A call takes its turn when its body is there, and has
  * it until its answer is: neither a slow sender nor a slow reader keeps others waiting. Work that has begun keeps the turn
  * until it ends, also where the call was answered late: its statements still wait for connections, and more calls
- * beside them than have connections would all be late.
+ * beside them than have connections would all be late. Who has waited for half of the time is refused, so that what begins
+ * can be answered in time.
  */
 export function fairTurns(
   metrics: Pick<Metrics, 'shed' | 'watchQueue'>,
-  { callsRunningMax = limits.callsRunningMax, callsWaitingMax = limits.callsWaitingMax }: Overload,
+  {
+    callsRunningMax = limits.callsRunningMax,
+    callsWaitingMax = limits.callsWaitingMax,
+    callsWaitMsMax = limits.callsWaitMsMax,
+  }: Overload,
   keyRing: KeyRing,
 ) {
   const queue = new FairQueue({ runningMax: callsRunningMax, waitingMax: callsWaitingMax });
@@ -101,11 +108,20 @@ export function fairTurns(
         done();
         return;
       }
-      const goOn = AsyncResource.bind(done);
+      const goOn = AsyncResource.bind((error?: Error) => {
+        clearTimeout(waiting);
+        done(error);
+      });
+      const waiting = setTimeout(() => {
+        queue.leave(place);
+        metrics.shed('late');
+        goOn(unavailable(new Error(`no turn within ${callsWaitMsMax} ms`)));
+      }, callsWaitMsMax);
       place.start = () => goOn();
       place.refuse = () => goOn(tooMany(place.turn?.group ?? ''));
       // Nobody is there any more; work that has begun keeps its turn until it ends.
       reply.raw.once('close', () => {
+        clearTimeout(waiting);
         if (!place.isRunning) queue.leave(place);
       });
     },

@@ -147,8 +147,10 @@ export const retryAfterSeconds = 2;
 export const connectionsMax = 10_000;
 /** Calls that a server works on at once: more than it has connections, since many need none. */
 export const callsRunningMax = 64;
-/** Calls of one boundary that may wait for their turn; they do for at most `answerMsMax`. */
+/** Calls of one boundary that may wait for their turn. */
 export const callsWaitingMax = 1_000;
+/** A wait for a turn. Half of `answerMsMax`: what begins with less time left is answered too late, and was done for nobody. */
+export const callsWaitMsMax = 1_400;
 
 // --- TOTP [RFC 6238 section 4 and 5.2; what every authenticator app supports] -------------------
 export const totpSecretBytes = 20;
