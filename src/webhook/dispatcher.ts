@@ -71,15 +71,25 @@ function createDispatcher(deps: DispatcherDeps): Dispatcher {
   const working = new Map<Promise<void>, Lane>();
   let stopped = false;
   let filling: Promise<void> | null = null;
+  let isAsked = false;
 
   /** Claims what is due, as long as a lane more may be worked on. */
   function fill(): Promise<void> {
-    filling ??= claim()
+    isAsked = true;
+    filling ??= claimAll()
       .catch(warning('looking for due webhooks failed; it is tried again'))
       .finally(() => {
         filling = null;
       });
     return filling;
+  }
+
+  /** What became due after it was looked for, of a lane that was given back meanwhile, is looked for again. */
+  async function claimAll(): Promise<void> {
+    while (isAsked && !stopped) {
+      isAsked = false;
+      await claim();
+    }
   }
 
   async function claim(): Promise<void> {
