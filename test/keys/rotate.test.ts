@@ -9,7 +9,7 @@ import { redeem, selfOf } from '../factor/agent.ts';
 import { CreateWebhookEndpointDocument, RotateWebhookSecretDocument } from '../generated/documents.ts';
 import { dropDatabases, withClient } from '../process/databases.ts';
 import { cleanUp, untilTrue } from '../process/servers.ts';
-import { dropCopies, holdRecoveryCode, newMigratedCopy, openAs } from '../restore/backup.ts';
+import { dropCopies, holdFactor, newMigratedCopy, openAs } from '../restore/backup.ts';
 import { startTestServer, TestClock, type TestServer, uniqueId } from '../setup/harness.ts';
 import { isDistributed } from '../setup/nodes.mjs';
 import { codeAt } from '../setup/totp.ts';
@@ -309,7 +309,7 @@ describe('CRY-2: recovery codes, of which only digests are kept,', () => {
     await enrolledUser(await serverWith(old), await signInWorld(await serverWith(old)));
     await withClient(own.url, async (holder) => {
       await holder.query('begin');
-      await holdRecoveryCode(holder);
+      await holdFactor(holder, 'RECOVERY_CODE');
       const { code, stdout } = await rotate(own.url, [young, old], '--drop-recovery-codes');
       expect(stdout).toContain('Dropped 0 recovery codes.');
       expect(stdout).toContain('The key 2026 is still needed.');

@@ -92,11 +92,12 @@ export const contents = (url: string): Promise<Record<string, string[]>> =>
     return found;
   });
 
-/** Holds the one recovery code there is; on several nodes rows are held by naming their tenant. */
-export async function holdRecoveryCode(holder: Client): Promise<void> {
-  const { rows } = await holder.query("select tenant_id from auth_factors where type = 'RECOVERY_CODE'");
-  if (rows.length !== 1) throw new Error(`There are ${rows.length} recovery codes.`);
-  await holder.query("select from auth_factors where tenant_id = $1 and type = 'RECOVERY_CODE' for update", [
+/** Holds the one factor of a type that there is; on several nodes rows are held by naming their tenant. */
+export async function holdFactor(holder: Client, type: 'TOTP' | 'RECOVERY_CODE'): Promise<void> {
+  const { rows } = await holder.query('select tenant_id from auth_factors where type = $1', [type]);
+  if (rows.length !== 1) throw new Error(`There are ${rows.length} factors of the type ${type}.`);
+  await holder.query('select from auth_factors where tenant_id = $1 and type = $2 for update', [
     rows[0].tenant_id,
+    type,
   ]);
 }

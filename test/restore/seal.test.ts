@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import type { Client } from 'pg';
 import { serverRole } from '../../src/audit/append-only.ts';
 import { sealAll } from '../../src/audit/sealer.ts';
 import { inRole } from '../../src/db/connection.ts';
@@ -24,7 +25,7 @@ import {
   contents,
   copyOf,
   dropCopies,
-  holdRecoveryCode,
+  holdFactor,
   newMigratedCopy,
   openAs,
   seal,
@@ -335,7 +336,7 @@ describe('npm run restore:seal', () => {
     const before = await contents(restored);
     await withClient(restored, async (holder) => {
       await holder.query('begin');
-      await holdRecoveryCode(holder);
+      await holdFactor(holder, 'RECOVERY_CODE');
       await expect(sealHere(restored, clock)).rejects.toThrow(/^1 rows were in use by another session/);
       await holder.query('rollback');
     });
@@ -343,16 +344,16 @@ describe('npm run restore:seal', () => {
     expect(await sealHere(restored, clock)).toMatchObject({ recoveryCodes: 1 });
   });
 
-  test.each([
-    ['a row', "select from auth_factors where type = 'TOTP' for update"],
-    ['a table', 'lock table mfa_steps in access exclusive mode'],
+  test.each<[string, (holder: Client) => Promise<unknown>]>([
+    ['a row', (holder) => holdFactor(holder, 'TOTP')],
+    ['a table', (holder) => holder.query('lock table mfa_steps in access exclusive mode')],
   ])('refuses in time while another session holds %s, and seals nothing then', async (_what, hold) => {
     await newUser();
     const restored = await copyOf(live);
     const before = await contents(restored);
     await withClient(restored, async (holder) => {
       await holder.query('begin');
-      await holder.query(hold);
+      await hold(holder);
       const { code, stdout, stderr } = await seal(restored, clock.now(), '--yes');
       expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
       expect(stderr).toMatch(

@@ -180,7 +180,14 @@ describe('one server', () => {
       values: [held],
     };
     const url = new URL(server.database.pool.options.connectionString as string);
-    await holding(lane, () => server.deliver(), url.href);
+    await holding(
+      lane,
+      async ({ release }) => {
+        await server.deliver();
+        await release();
+      },
+      url.href,
+    );
     const reached = () => receiver.received.map(({ tenantId }) => tenantId).sort();
     expect(reached()).toEqual([...others].sort());
     await server.deliver();
