@@ -2,7 +2,6 @@ import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from '@jest/globals';
-import { dropDatabases, newMigratedDatabase } from './databases.ts';
 import { cleanUp, newFolder, repository, runProcess } from './servers.ts';
 
 /* An address that leads to a pooler, or to a server without TLS, is told as such and not as a stack. */
@@ -11,7 +10,6 @@ const servers: Server[] = [];
 afterEach(async () => {
   for (const server of servers.splice(0)) server.close();
   await cleanUp();
-  await dropDatabases();
 });
 
 /** Answers each start of a session as PgBouncer does one with a parameter that it does not know. */
@@ -20,13 +18,21 @@ async function startRefusing(parameter: string): Promise<string> {
   const body = Buffer.from(`${fields.map((field) => `${field}\0`).join('')}\0`);
   const head = Buffer.alloc(5, 'E');
   head.writeInt32BE(body.length + 4, 1);
+  return `${await startAnswering(Buffer.concat([head, body]))}?sslmode=disable`;
+}
+
+/** Answers the first bytes of each session, and ends it. @returns the address of a database there */
+async function startAnswering(answer: Buffer): Promise<string> {
   const server = createServer((socket) => {
-    socket.on('error', () => {}).once('data', () => socket.end(Buffer.concat([head, body])));
+    socket.on('error', () => {}).once('data', () => socket.end(answer));
   }).listen(0, '127.0.0.1');
   servers.push(server);
   await once(server, 'listening');
-  return `postgres://someone@127.0.0.1:${(server.address() as AddressInfo).port}/some?sslmode=disable`;
+  return `postgres://someone@127.0.0.1:${(server.address() as AddressInfo).port}/some`;
 }
+
+/** A server without TLS says so to who asks for it (PostgreSQL manual, message formats: SSLRequest). */
+const noTls = Buffer.from('N');
 
 const migrating: [string, string] = [process.execPath, join(repository, 'dist/src/commands/migrate.js')];
 
@@ -47,11 +53,10 @@ describe('TLS to the database', () => {
     ['a server', {}],
     ['npm run migrate', { command: migrating }],
   ])('%s that asks for it where there is none says so in a sentence', async (_who, program) => {
-    const url = new URL(await newMigratedDatabase());
-    url.searchParams.set('sslmode', 'verify-full');
+    const url = `${await startAnswering(noTls)}?sslmode=verify-full`;
     const { code, stderr } = await runProcess({
       folder: await newFolder(),
-      env: { DATABASE_URL: url.href, NODE_NO_WARNINGS: '1' },
+      env: { DATABASE_URL: url, NODE_NO_WARNINGS: '1' },
       ...program,
     });
     expect(stderr).toMatch(/^The database of DATABASE_URL speaks no TLS, which sslmode asks for: .*\.\n$/);
@@ -59,10 +64,8 @@ describe('TLS to the database', () => {
   });
 
   test('a file of certificates that is not there is named', async () => {
-    const url = new URL(await newMigratedDatabase());
-    url.searchParams.set('sslmode', 'verify-full');
-    url.searchParams.set('sslrootcert', '/nowhere/ca.pem');
-    const { code, stderr } = await runProcess({ folder: await newFolder(), env: { DATABASE_URL: url.href } });
+    const url = `${await startAnswering(noTls)}?sslmode=verify-full&sslrootcert=/nowhere/ca.pem`;
+    const { code, stderr } = await runProcess({ folder: await newFolder(), env: { DATABASE_URL: url } });
     expect(stderr).toMatch(/^The file \/nowhere\/ca\.pem can't be read \(ENOENT\); .*sslrootcert.*\.\n$/);
     expect(code).toBe(1);
   });
