@@ -129,7 +129,7 @@ export function fairTurns(
       if (request.place?.isWorking === false) queue.leave(request.place);
       done();
     },
-    /** Does a call's work. @returns its answer; undefined for who has got another meanwhile */
+    /** Does a call's work, which keeps its turn. @returns its answer; undefined for who has got another meanwhile */
     work(request: FastifyRequest, reply: FastifyReply, act: () => unknown): unknown {
       const { place } = request;
       const answered = act();
@@ -137,13 +137,16 @@ export function fairTurns(
       place.isWorking = true;
       const end = () => {
         place.isWorking = false;
-        if (reply.sent) queue.leave(place);
-        return reply.sent;
+        queue.leave(place);
       };
       return answered.then(
-        (answer) => (end() ? undefined : answer),
+        (answer) => {
+          end();
+          return reply.sent ? undefined : answer;
+        },
         (error) => {
-          if (!end()) throw error;
+          end();
+          if (!reply.sent) throw error;
         },
       );
     },

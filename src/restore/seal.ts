@@ -190,9 +190,8 @@ async function recordRestore(
   for (;;) {
     const rows = await rowsOf(
       em,
-      sql<{
-        id: string;
-      }>`select id from applications where id > ${last} order by id limit ${operatorBatchRows}`,
+      sql<{ id: string }>`
+        select id from applications where id > ${last} order by id limit ${operatorBatchRows}`,
     );
     const events: AuditEntry[] = [];
     for (const { id } of rows) {

@@ -92,6 +92,7 @@ function createDispatcher(deps: DispatcherDeps): Dispatcher {
     }
   }
 
+  /** Begins with what is due, until nothing is left, or all places are taken. What others claimed first is passed over. */
   async function claim(): Promise<void> {
     const em = database.fork();
     const lost = new Set<string>();

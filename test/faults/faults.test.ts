@@ -71,11 +71,13 @@ test('the judge finds each thing that it looks for, once it is so', async () => 
       { answerMsMax: 10_000 },
     ),
   );
-  expect(new Set(breaks.map(([found]) => found))).toEqual(new Set(Object.keys(invariants)));
+  expect(Object.keys(breaks).sort()).toEqual(Object.keys(invariants).sort());
   const overlooked: string[] = [];
-  for (const [found, statement] of breaks) {
-    const broken = await postgres.supposing(statement, (rows) => brokenInvariants({ rows }, found));
-    if (broken.length === 0) overlooked.push(`${found}: ${statement}`);
+  for (const [found, statements] of Object.entries(breaks)) {
+    for (const statement of statements) {
+      const broken = await postgres.supposing(statement, (rows) => brokenInvariants({ rows }, found));
+      if (broken.length === 0) overlooked.push(`${found}: ${statement}`);
+    }
   }
   expect(overlooked).toEqual([]);
   expect(await brokenInvariants(postgres)).toEqual([]);

@@ -1,15 +1,11 @@
 import { randomBytes } from 'node:crypto';
-import { once } from 'node:events';
 import { request } from 'node:http';
-import { connect } from 'node:net';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import { getIntrospectionQuery } from 'graphql';
 import type { PoolClient } from 'pg';
 import { databaseSchema } from '../../src/database-schema.ts';
 import { type Database, openDatabase } from '../../src/db/connection.ts';
 import { KeyRing } from '../../src/shared/key-ring.ts';
-import { answerMsMax, headersTimeoutMs, requestTimeoutMs, timeoutCheckMs } from '../../src/shared/limits.ts';
+import { answerMsMax } from '../../src/shared/limits.ts';
 import { newMfaToken } from '../../src/signin/token.ts';
 import { untilTrue } from '../process/servers.ts';
 import {
@@ -61,18 +57,6 @@ const metric = async (line: string, of: TestServer = server): Promise<number> =>
 };
 const running = () => metric('cufflink_requests_in_progress{state="running"}');
 const waiting = () => metric('cufflink_requests_in_progress{state="waiting"}');
-
-/** What comes back for these bytes until the connection is closed. */
-const answerTo = ({ url }: { url: string }, bytes: string): Promise<string> =>
-  new Promise((resolve, reject) => {
-    const socket = connect(Number(new URL(url).port), '127.0.0.1', () => socket.write(bytes));
-    let text = '';
-    socket.on('data', (data) => {
-      text += data;
-    });
-    socket.on('close', () => resolve(text));
-    socket.on('error', reject);
-  });
 
 describe('REL-6: while every call waits for the database', () => {
   let busy: PoolClient;
@@ -224,9 +208,8 @@ test('REL-6: a call that was answered late has its turn until its work ends, and
     const caller = await slow.caller({ applicationId: uniqueId('app'), tenantId: uniqueId('tenant') });
     expect((await caller.call(query)).status).toBe(503);
     expect(await inProgress('running')).toBe(1);
-    const began = performance.now();
     expect((await caller.call(query)).status).toBe(503);
-    expect(performance.now() - began).toBeLessThan(600);
+    expect(slow.logs()).toContain('no turn within 300 ms');
     expect([await inProgress('running'), await inProgress('waiting')]).toEqual([1, 0]);
     expect(database.pool.waitingCount).toBe(1);
     release();
@@ -251,73 +234,6 @@ test('REL-6: bodies that come slowly keep nobody waiting', async () => {
   expect((await post(server, { query: '{ __typename }' })).status).toBe(200);
   for (const sending of slow) sending.destroy();
 });
-
-test('REL-6: headers that do not end are answered with 408, in time', async () => {
-  const startedAt = performance.now();
-  const answer = await answerTo(server, 'POST /graphql HTTP/1.1\r\nhost: x\r\n');
-  expect(answer).toContain('HTTP/1.1 408 Request Timeout');
-  expect(performance.now() - startedAt).toBeLessThan(headersTimeoutMs + 3 * timeoutCheckMs);
-});
-
-test('REL-6: a body that does not end is answered with 408, in time', async () => {
-  const startedAt = performance.now();
-  const answer = await answerTo(
-    server,
-    'POST /graphql HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{',
-  );
-  expect(answer).toContain('HTTP/1.1 408 Request Timeout');
-  expect(answer).toContain('The request took too long to arrive.');
-  const milliseconds = performance.now() - startedAt;
-  expect(milliseconds).toBeGreaterThan(requestTimeoutMs - timeoutCheckMs);
-  expect(milliseconds).toBeLessThan(requestTimeoutMs + 3 * timeoutCheckMs);
-}, 30_000);
-
-test('REL-6: past so many connections new ones are closed, and those that are there are served', async () => {
-  const at = await startTestServer({ database, policySnapshot: false, connectionsMax: 2 });
-  const port = Number(new URL(at.url).port);
-  const open = await Promise.all(
-    [1, 2].map(async () => {
-      const socket = connect(port, '127.0.0.1');
-      await once(socket, 'connect');
-      return socket;
-    }),
-  );
-  const third = connect(port, '127.0.0.1');
-  third.on('error', () => {});
-  await new Promise((resolve) => third.on('close', resolve));
-  for (const socket of open) {
-    socket.write('GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n');
-    const [data] = await once(socket, 'data');
-    expect(String(data)).toContain('HTTP/1.1 200 OK');
-    socket.destroy();
-  }
-  await at.stop();
-});
-
-test('REL-6: who takes no answers for too long is disconnected, and what was not taken is forgotten', async () => {
-  const at = await startTestServer({ database, policySnapshot: false, connectionTimeoutMs: 1_000 });
-  const asked = 100;
-  const body = JSON.stringify({ query: getIntrospectionQuery() });
-  const head = `POST /graphql HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n`;
-  const socket = connect(Number(new URL(at.url).port), '127.0.0.1');
-  // The server may end it with a reset.
-  socket.on('error', () => {});
-  await once(socket, 'connect');
-  socket.pause();
-  socket.write((head + body).repeat(asked));
-  // Answers fill what the two sides' kernels hold, and then nothing is taken any more.
-  await sleep(8_000);
-  let answers = 0;
-  const closed = new Promise((resolve) => socket.on('close', resolve));
-  socket.on('data', (data) => {
-    answers += String(data).split('HTTP/1.1 200 OK').length - 1;
-  });
-  socket.resume();
-  await closed;
-  expect(answers).toBeGreaterThan(0);
-  expect(answers).toBeLessThan(asked);
-  await at.stop();
-}, 60_000);
 
 test('what a proxy, or anybody, says of a client is not believed', async () => {
   const forwarded = { 'x-forwarded-for': '203.0.113.9', forwarded: 'for=203.0.113.9' };

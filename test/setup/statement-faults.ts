@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { jest } from '@jest/globals';
 import pg from 'pg';
 import { policyFeedBeat, policyFeedListen } from '../../src/tenancy/policy-feed.ts';
@@ -16,6 +17,9 @@ import { policyFeedBeat, policyFeedListen } from '../../src/tenancy/policy-feed.
 export const faults = ['error before', 'error after', 'cut before', 'cut after'] as const;
 export type Fault = (typeof faults)[number];
 
+/** No fault: its answer comes half a second after it was carried out. */
+type Delay = 'answered late';
+
 type Query = (this: pg.Client, ...args: unknown[]) => Promise<unknown>;
 
 /**
@@ -23,7 +27,7 @@ type Query = (this: pg.Client, ...args: unknown[]) => Promise<unknown>;
  * @param faultOf told of every statement, in their order from 1 on; null lets it pass
  */
 export async function withFaults<T>(
-  faultOf: (n: number, text: string) => Fault | null,
+  faultOf: (n: number, text: string) => Fault | Delay | null,
   work: () => Promise<T>,
 ): Promise<T> {
   const query = pg.Client.prototype.query as unknown as Query;
@@ -51,8 +55,12 @@ export async function withFaults<T>(
 export const losing = <T>(statement: RegExp, work: () => Promise<T>): Promise<T> =>
   withFaults((_, text) => (statement.test(text) ? 'cut before' : null), work);
 
+/** Runs `work` while answers of every statement that matches come late. */
+export const delaying = <T>(statement: RegExp, work: () => Promise<T>): Promise<T> =>
+  withFaults((_, text) => (statement.test(text) ? 'answered late' : null), work);
+
 const strike: Record<
-  Fault,
+  Fault | Delay,
   (client: pg.Client, carryOut: () => Promise<unknown>, query: Query, text: string) => Promise<unknown>
 > = {
   async 'error before'(client, _carryOut, query, text) {
@@ -75,6 +83,11 @@ const strike: Record<
     await carryOut();
     await cut(client);
     throw new Error('Connection terminated unexpectedly');
+  },
+  async 'answered late'(_client, carryOut) {
+    const answer = await carryOut();
+    await sleep(500);
+    return answer;
   },
 };
 

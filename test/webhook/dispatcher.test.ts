@@ -5,10 +5,12 @@ import {
   webhookLanesPerApplicationMax,
   webhookLanesPerEndpointMax,
   webhookLeaseSeconds,
+  webhookTurnMax,
 } from '../../src/shared/limits.ts';
 import { holding } from '../factor/lock.ts';
 import { dropDatabases } from '../process/databases.ts';
 import { untilTrue } from '../process/servers.ts';
+import { delaying } from '../setup/statement-faults.ts';
 import { type Receiver, startReceiver, stopReceivers } from './receiver.ts';
 import {
   createEndpoint,
@@ -192,6 +194,14 @@ describe('one server', () => {
     expect(reached()).toEqual([...others].sort());
     await server.deliver();
     expect(reached()).toEqual([...tenantIds].sort());
+  });
+
+  test('comes back to a lane that became due while others were looked for', async () => {
+    const { tenantIds } = await webhookWorld(server, receiver);
+    await renameAll(tenantIds, webhookTurnMax + 1);
+    await server.queue();
+    await delaying(/order by l\.due_at/, () => server.deliver());
+    expectAllInOrder(tenantIds, webhookTurnMax + 1);
   });
 
   test('keeps places for others while an endpoint does not answer', async () => {
