@@ -1,10 +1,9 @@
-import { afterAll, afterEach, beforeEach, expect, test } from '@jest/globals';
+import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { databaseSchema } from '../../src/database-schema.ts';
 import { type Database, openDatabase } from '../../src/db/connection.ts';
 import * as limits from '../../src/shared/limits.ts';
 import { CreateApplicationDocument } from '../generated/documents.ts';
-import { dropDatabases, withClient } from '../process/databases.ts';
-import { dropCopies, newMigratedCopy } from '../restore/backup.ts';
+import { dropDatabases, newMigratedDatabase, withClient } from '../process/databases.ts';
 import { startTestServer, uniqueId } from '../setup/harness.ts';
 
 /* PostgreSQL's limits on time, on connections as the server opens them: no test of another file has them. */
@@ -12,14 +11,13 @@ import { startTestServer, uniqueId } from '../setup/harness.ts';
 let url: string;
 let database: Database;
 beforeEach(async () => {
-  url = await newMigratedCopy();
+  url = await newMigratedDatabase();
   database = await openDatabase({ url, schema: databaseSchema });
 });
 afterEach(async () => {
   await database.close();
-  await dropCopies();
+  await dropDatabases();
 });
-afterAll(dropDatabases);
 
 test('REL-2: every connection of the pool has them, as PostgreSQL says', async () => {
   const clients = await Promise.all([database.pool.connect(), database.pool.connect()]);

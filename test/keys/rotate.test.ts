@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { serverRole } from '../../src/audit/append-only.ts';
 import { type Database, inRole } from '../../src/db/connection.ts';
 import { factorTables } from '../../src/keys/factor-table.ts';
@@ -7,9 +7,9 @@ import { keptTables, rotateKeys } from '../../src/keys/rotate.ts';
 import { KeyRing } from '../../src/shared/key-ring.ts';
 import { redeem, selfOf } from '../factor/agent.ts';
 import { CreateWebhookEndpointDocument, RotateWebhookSecretDocument } from '../generated/documents.ts';
-import { dropDatabases, withClient } from '../process/databases.ts';
+import { dropDatabases, newMigratedDatabase, withClient } from '../process/databases.ts';
 import { cleanUp, untilTrue } from '../process/servers.ts';
-import { dropCopies, holdFactor, newMigratedCopy, openAs } from '../restore/backup.ts';
+import { holdFactor, openAs } from '../restore/backup.ts';
 import { startTestServer, TestClock, type TestServer, uniqueId } from '../setup/harness.ts';
 import { isDistributed } from '../setup/nodes.mjs';
 import { codeAt } from '../setup/totp.ts';
@@ -30,7 +30,7 @@ let own: { url: string; server: Database; owner: Database };
 let clock: TestClock;
 let servers: TestServer[];
 beforeEach(async () => {
-  const url = await newMigratedCopy();
+  const url = await newMigratedDatabase();
   const [server, owner] = await Promise.all([openAs(inRole(url, serverRole)), openAs(url)]);
   own = { url, server, owner };
   clock = new TestClock();
@@ -42,9 +42,8 @@ afterEach(async () => {
   await own.server.close();
   await own.owner.close();
   await cleanUp();
-  await dropCopies();
+  await dropDatabases();
 });
-afterAll(dropDatabases);
 
 async function serverWith(...keys: Key[]): Promise<TestServer> {
   const service = await serviceWith(clock, ...keys);

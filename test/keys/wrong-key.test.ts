@@ -1,8 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { afterAll, afterEach, beforeEach, expect, test } from '@jest/globals';
-import { dropDatabases, withClient } from '../process/databases.ts';
+import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { dropDatabases, newMigratedDatabase, withClient } from '../process/databases.ts';
 import { cleanUp, newFolder, startProcess } from '../process/servers.ts';
-import { dropCopies, newMigratedCopy } from '../restore/backup.ts';
 import { type Key, newKey, rotate, seed } from './ring.ts';
 
 /* CRY-2: a key that is another under the right id, or is missing, is noticed before users are. */
@@ -11,14 +10,13 @@ const right = newKey('2026');
 const wrong: Key = { id: right.id, key: randomBytes(32) };
 let url: string;
 beforeEach(async () => {
-  url = await newMigratedCopy();
+  url = await newMigratedDatabase();
   await seed(url, right, 200);
 });
 afterEach(async () => {
   await cleanUp();
-  await dropCopies();
+  await dropDatabases();
 });
-afterAll(dropDatabases);
 
 /** What a server that starts with a key logs of keys. */
 async function toldBy({ id, key }: Key): Promise<unknown[]> {

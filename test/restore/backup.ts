@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import type { Client } from 'pg';
 import { databaseSchema } from '../../src/database-schema.ts';
@@ -6,40 +5,13 @@ import { openDatabase } from '../../src/db/connection.ts';
 import { type Seal, sealRestored } from '../../src/restore/seal.ts';
 import type { Clock } from '../../src/shared/clock.ts';
 import { uuidV7Ids } from '../../src/shared/ids.ts';
-import { newMigratedDatabase, withClient } from '../process/databases.ts';
+import { withClient } from '../process/databases.ts';
 import { newFolder, repository, runProcess } from '../process/servers.ts';
-import { databaseUrl } from '../setup/harness.ts';
-import { copyDatabase, dropDatabase } from '../setup/nodes.mjs';
 
 /*
- * A backup as a copy of a database, which CREATE DATABASE makes of one that nobody uses. What is left to the
- * programs of a PostgreSQL, pg_dump and pg_basebackup, is in test/interop.
+ * A backup as a copy of a database (`copyOf`), which CREATE DATABASE makes of one that nobody uses. What is left to
+ * the programs of a PostgreSQL, pg_dump and pg_basebackup, is in test/interop.
  */
-
-const names: string[] = [];
-
-/** Copies a database to which nobody is connected. @returns the copy's URL */
-export async function copyOf(url: string): Promise<string> {
-  const copy = new URL(url);
-  const name = `cufflink_test_${randomBytes(6).toString('hex')}`;
-  await copyDatabase(databaseUrl(), copy.pathname.slice(1), name);
-  names.push(name);
-  copy.pathname = `/${name}`;
-  return copy.href;
-}
-
-let template: Promise<string> | undefined;
-
-/** A migrated database of the test's own, for `dropCopies`; the migrations run once in a file, for `dropDatabases` at its end. */
-export async function newMigratedCopy(): Promise<string> {
-  template ??= newMigratedDatabase();
-  return copyOf(await template);
-}
-
-/** For afterEach. */
-export async function dropCopies(): Promise<void> {
-  for (const name of names.splice(0)) await dropDatabase(databaseUrl(), name);
-}
 
 const run = async (name: string, env: Record<string, string>, args: readonly string[]) =>
   runProcess({

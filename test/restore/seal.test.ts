@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import type { Client } from 'pg';
 import { serverRole } from '../../src/audit/append-only.ts';
 import { sealAll } from '../../src/audit/sealer.ts';
@@ -6,7 +6,7 @@ import { inRole } from '../../src/db/connection.ts';
 import { newRecoveryCode, redeem, selfOf } from '../factor/agent.ts';
 import { CreateTenantDocument, StartMfaDocument, TenantPolicyDocument } from '../generated/documents.ts';
 import { type Key, newKey, serviceWith } from '../keys/ring.ts';
-import { dropDatabases, withClient } from '../process/databases.ts';
+import { copyOf, dropDatabases, newMigratedDatabase, withClient } from '../process/databases.ts';
 import { cleanUp } from '../process/servers.ts';
 import { startTestServer, TestClock, type TestServer, uniqueId } from '../setup/harness.ts';
 import { codeAt } from '../setup/totp.ts';
@@ -21,17 +21,7 @@ import {
   startToken,
   verify,
 } from '../signin/user-agent.ts';
-import {
-  contents,
-  copyOf,
-  dropCopies,
-  holdFactor,
-  newMigratedCopy,
-  openAs,
-  seal,
-  sealHere,
-  verifyRecord,
-} from './backup.ts';
+import { contents, holdFactor, openAs, seal, sealHere, verifyRecord } from './backup.ts';
 
 let live: string;
 let clock: TestClock;
@@ -42,16 +32,15 @@ beforeEach(async () => {
   clock = new TestClock();
   // Early in a time step, so that a command that takes a while works in the same one.
   clock.fix(new Date(Math.ceil(Date.now() / 30_000) * 30_000 + 1_000));
-  live = await newMigratedCopy();
+  live = await newMigratedDatabase();
   await on(live, async (server) => {
     world = await signInWorld(server);
   });
 });
 afterEach(async () => {
   await cleanUp();
-  await dropCopies();
+  await dropDatabases();
 });
-afterAll(dropDatabases);
 
 /** Serves a database for as long as the work lasts, and seals its record. @param work gets the world as of this server */
 async function on<T>(url: string, work: (server: TestServer, there: SignInWorld) => Promise<T>): Promise<T> {

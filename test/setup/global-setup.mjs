@@ -10,7 +10,7 @@ import { databaseSchema } from '../../dist/src/database-schema.js';
 import { distribute } from '../../dist/src/db/distribute.js';
 import { startEmbeddedPostgres } from '../../dist/src/db/embedded.js';
 import { migrate } from '../../dist/src/db/migrate.js';
-import { createDatabase, dropDatabase, isDistributed } from './nodes.mjs';
+import { copyDatabase, createDatabase, dropDatabase, isDistributed } from './nodes.mjs';
 import { startPgBouncer } from './pgbouncer.mjs';
 
 /** One PostgreSQL for the run: the one of TEST_DATABASE_URL, or an embedded one. A database of its own for each run. */
@@ -26,13 +26,17 @@ export default async function globalSetup() {
     // Tests put on the servers' role, and so log in as it on the other nodes.
     await asAdmin(url.href, 'alter role cufflink_server login');
   }
+  // While nobody is connected: tests that need a database of their own copy this one.
+  const template = `${name}_template`;
+  await copyDatabase(server.url, name, template);
+  process.env.CUFFLINK_TEST_TEMPLATE = template;
   process.env.CUFFLINK_TEST_DATABASE = url.href;
   const pooler = process.env.TEST_POOLER === 'pgbouncer' ? await startPgBouncer(url) : null;
   if (pooler) process.env.CUFFLINK_TEST_POOLER = pooler.url;
   globalThis.cufflinkTestRun = {
     async end() {
       await pooler?.stop();
-      await dropDatabase(server.url, name);
+      for (const each of [name, template]) await dropDatabase(server.url, each);
       await server.stop();
     },
   };
