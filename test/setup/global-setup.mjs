@@ -10,7 +10,7 @@ import { databaseSchema } from '../../dist/src/database-schema.js';
 import { distribute } from '../../dist/src/db/distribute.js';
 import { startEmbeddedPostgres } from '../../dist/src/db/embedded.js';
 import { migrate } from '../../dist/src/db/migrate.js';
-import { copyDatabase, createDatabase, dropDatabase, isDistributed } from './nodes.mjs';
+import { closeDatabase, copyDatabase, createDatabase, dropDatabase, isDistributed } from './nodes.mjs';
 import { startPgBouncer } from './pgbouncer.mjs';
 
 /** One PostgreSQL for the run: the one of TEST_DATABASE_URL, or an embedded one. A database of its own for each run. */
@@ -29,6 +29,7 @@ export default async function globalSetup() {
   // While nobody is connected: tests that need a database of their own copy this one.
   const template = `${name}_template`;
   await copyDatabase(server.url, name, template);
+  await closeDatabase(server.url, template);
   process.env.CUFFLINK_TEST_TEMPLATE = template;
   process.env.CUFFLINK_TEST_DATABASE = url.href;
   const pooler = process.env.TEST_POOLER === 'pgbouncer' ? await startPgBouncer(url) : null;

@@ -31,15 +31,25 @@ export async function copyDatabase(server, from, name) {
     return;
   }
   for (const { url } of await nodesOf(server)) {
+    const [{ rows }] = await run(
+      url,
+      `select datallowconn as open from pg_database where datname = '${from}'`,
+    );
     await run(
       url,
       'set citus.enable_create_database_propagation = off',
       `alter database ${from} with allow_connections false`,
       `select pg_terminate_backend(pid, 5000) from pg_stat_activity where datname = '${from}'`,
       `create database ${name} template ${from}`,
-      `alter database ${from} with allow_connections true`,
+      ...(rows[0].open ? [`alter database ${from} with allow_connections true`] : []),
     );
   }
+}
+
+/** Lets nobody connect any more, so that several may copy it at once. */
+export async function closeDatabase(server, name) {
+  const urls = isDistributed ? (await nodesOf(server)).map(({ url }) => url) : [server];
+  for (const url of urls) await run(url, `alter database ${name} with allow_connections false`);
 }
 
 export async function dropDatabase(server, name) {
