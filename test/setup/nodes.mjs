@@ -33,15 +33,23 @@ export async function copyDatabase(server, from, name) {
   for (const { url } of await nodesOf(server)) {
     const [{ rows }] = await run(
       url,
-      `select datallowconn as open from pg_database where datname = '${from}'`,
+      `select datallowconn as open, coalesce(setconfig, '{}') as settings from pg_database d
+       left join pg_db_role_setting s on s.setdatabase = d.oid and s.setrole = 0 where datname = '${from}'`,
     );
+    const [{ open, settings }] = rows;
     await run(
       url,
       'set citus.enable_create_database_propagation = off',
-      `alter database ${from} with allow_connections false`,
-      `select pg_terminate_backend(pid, 5000) from pg_stat_activity where datname = '${from}'`,
+      ...(open
+        ? [
+            `alter database ${from} with allow_connections false`,
+            `select pg_terminate_backend(pid, 5000) from pg_stat_activity where datname = '${from}'`,
+          ]
+        : []),
       `create database ${name} template ${from}`,
-      ...(rows[0].open ? [`alter database ${from} with allow_connections true`] : []),
+      // A template's settings, which distributing makes, stay behind.
+      ...settings.map((each) => `alter database ${name} set ${each.replace('=', " to '")}'`),
+      ...(open ? [`alter database ${from} with allow_connections true`] : []),
     );
   }
 }
